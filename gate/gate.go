@@ -1,0 +1,350 @@
+// Package gate is the law. Every request passes it four times: Admit asks
+// whether the plan may be tried, Judge whether each fetched version may be
+// seen or made, Release what of it leaves, Close whether it is on record.
+//
+// It joins the decisions of layers that it does not know (Authorizer) and does
+// no I/O. Its types have unexported fields and one maker each, so a handler
+// that skips a step does not compile: an answer is bytes only as a Reply, a
+// Reply is made of a Cleared, a Cleared of Judged versions, a Judged of Sealed
+// ones under a Permit (design: gate/testdata/forge holds what must not build).
+package gate
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"firebreak/fhir"
+)
+
+// Labeler says what class and keys a version has, from its content and its
+// writer. asserted is whether the writer has the right to assert.
+type Labeler interface {
+	Classify(p Principal, c *Content, asserted bool) (Class, Keys, []Tie, error)
+}
+
+// Gate joins the layers. It is safe for concurrent use.
+type Gate struct {
+	layers   []Authorizer
+	labeler  Labeler
+	mismatch atomic.Int64
+	// OnMismatch is told of each row that net 1 let through and net 2 withheld.
+	onMismatch func(layer string, h Header)
+}
+
+// New makes a gate of its layers; a gate without layers denies everything.
+func New(labeler Labeler, onMismatch func(layer string, h Header), layers ...Authorizer) *Gate {
+	return &Gate{layers: layers, labeler: labeler, onMismatch: onMismatch}
+}
+
+// Mismatches counts rows on which the two nets differed. Each is a bug.
+func (g *Gate) Mismatches() int64 { return g.mismatch.Load() }
+
+// Epoch changes whenever any layer's rules do.
+func (g *Gate) Epoch() string {
+	s := ""
+	for _, l := range g.layers {
+		s += l.Epoch() + ";"
+	}
+	return s
+}
+
+// Permit is the right to try a plan. Its zero value permits nothing.
+type Permit struct {
+	g     *Gate
+	p     Principal
+	plan  fhir.Plan
+	rules map[ruleKey]Rule
+}
+
+type ruleKey struct {
+	action fhir.Action
+	typ    string
+}
+
+func (Permit) String() string   { return "permit" }
+func (Permit) GoString() string { return "permit" }
+
+// Principal is whose permit it is.
+func (m *Permit) Principal() Principal { return m.p }
+
+// Admit decides from the request alone, before anything stored is looked at: a
+// plan is refused when it must touch what the caller may never touch.
+func (g *Gate) Admit(p Principal, plan fhir.Plan) (*Permit, error) {
+	if !p.Valid() {
+		return nil, fhir.NewProblem(fhir.Login, "authentication is required")
+	}
+	m := &Permit{g: g, p: p, plan: plan, rules: map[ruleKey]Rule{}}
+	for _, t := range plan.Touches {
+		if t.Optional {
+			continue
+		}
+		r, layer, err := g.rule(p, t.Action, t.Type)
+		if err != nil {
+			return nil, fmt.Errorf("admit: %w", err)
+		}
+		if _, never := r.(Never); never {
+			return nil, refusal(layer)
+		}
+	}
+	return m, nil
+}
+
+// refusal is a 403 that depends on the request, the token and the policies
+// only: nothing stored has been looked at.
+func refusal(layer string) *fhir.Problem {
+	p := fhir.NewProblem(fhir.Forbidden, "the policy does not allow this interaction")
+	if layer == "scope" {
+		p = fhir.NewProblem(fhir.Forbidden, "the granted scopes do not allow this interaction")
+		p.Challenge = `Bearer error="insufficient_scope"`
+	}
+	return p
+}
+
+// rule is the conjunction over the layers, and the layer that folded it to Never.
+func (g *Gate) rule(p Principal, action fhir.Action, typ string) (Rule, string, error) {
+	if len(g.layers) == 0 {
+		return Never{}, "", nil
+	}
+	all := make([]Rule, 0, len(g.layers))
+	for _, l := range g.layers {
+		r, err := l.Rule(p, action, typ)
+		if err != nil {
+			return Never{}, l.Layer(), err
+		}
+		if _, never := And(r).(Never); never {
+			return Never{}, l.Layer(), nil
+		}
+		all = append(all, r)
+	}
+	return And(all...), "", nil
+}
+
+// Rule is net 1 for one type and action: what a store must hold rows to.
+func (m *Permit) Rule(action fhir.Action, typ string) (Rule, error) {
+	if m == nil || m.g == nil {
+		return Never{}, nil
+	}
+	key := ruleKey{action, typ}
+	if r, ok := m.rules[key]; ok {
+		return r, nil
+	}
+	r, _, err := m.g.rule(m.p, action, typ)
+	if err != nil {
+		return Never{}, err
+	}
+	m.rules[key] = r
+	return r, nil
+}
+
+// Known is net 1 for the target of a change: rows the caller may read, or may
+// do the action to. What is outside it is absent; what is inside but may not be
+// changed is refused openly.
+func (m *Permit) Known(action fhir.Action, typ string) (Rule, error) {
+	may, err := m.Rule(action, typ)
+	if err != nil {
+		return Never{}, err
+	}
+	see, err := m.Rule(fhir.ActRead, typ)
+	if err != nil {
+		return Never{}, err
+	}
+	return Or(see, may), nil
+}
+
+// MayAssert and MayImport ask every layer.
+func (m *Permit) MayAssert(typ string) bool {
+	return m.all(func(l Authorizer) (bool, error) { return l.MayAssert(m.p, typ) })
+}
+
+// MayImport reports whether the caller may choose logical ids.
+func (m *Permit) MayImport() bool {
+	return m.all(func(l Authorizer) (bool, error) { return l.MayImport(m.p) })
+}
+
+func (m *Permit) all(ask func(Authorizer) (bool, error)) bool {
+	if m == nil || m.g == nil || len(m.g.layers) == 0 {
+		return false
+	}
+	for _, l := range m.g.layers {
+		if ok, err := ask(l); err != nil || !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// decide is the conjunction over the layers for one header and content.
+func (g *Gate) decide(p Principal, action fhir.Action, h Header, c *Content) (Decision, error) {
+	if len(g.layers) == 0 || h.Class.Type == "" || h.Class.Type != h.Type || h.Class.Tenant != p.Tenant() {
+		return Decision{}, nil
+	}
+	d := Decision{Effect: Permits}
+	for _, l := range g.layers {
+		one, err := l.Decide(p, action, h, c)
+		if err != nil {
+			return Decision{}, fmt.Errorf("%s: %w", l.Layer(), err)
+		}
+		if d = d.And(one); d.Effect != Permits {
+			return d, nil
+		}
+	}
+	return d, nil
+}
+
+// may judges one version, and its resource's current version when it is older.
+func (g *Gate) may(p Principal, action fhir.Action, s Sealed) (Decision, error) {
+	d, err := g.decide(p, action, s.h, NewContent(s.body))
+	if err != nil || d.Effect != Permits || s.h.Current == nil {
+		return d, err
+	}
+	cur, err := g.decide(p, action, s.h.Current.h, NewContent(s.h.Current.body))
+	if err != nil {
+		return Decision{}, err
+	}
+	return d.And(cur), nil
+}
+
+// Judge is net 2 for what a store fetched under the permit. A row that it
+// withholds was let through by net 1, which is a bug: it is counted and told.
+func (g *Gate) Judge(m *Permit, action fhir.Action, rows ...Sealed) ([]Judged, error) {
+	out := make([]Judged, 0, len(rows))
+	for _, s := range rows {
+		d, err := g.may(m.p, action, s)
+		if err != nil {
+			return nil, fmt.Errorf("judge: %w", err)
+		}
+		if d.Effect != Permits {
+			g.mismatch.Add(1)
+			if g.onMismatch != nil {
+				g.onMismatch(layerOf(d), s.h)
+			}
+			continue
+		}
+		out = append(out, Judged{s: s, why: d, ok: true})
+	}
+	return out, nil
+}
+
+func layerOf(d Decision) string {
+	for _, r := range d.Reasons {
+		if r.Effect != Permits {
+			return r.Layer
+		}
+	}
+	return "gate"
+}
+
+// JudgeTarget is net 2 for the target of a change, fetched under Known. It is
+// absent unless the caller may see it or may do the action to it; refused
+// openly when it may only be seen.
+func (g *Gate) JudgeTarget(m *Permit, action fhir.Action, s Sealed) (Judged, error) {
+	may, err := g.may(m.p, action, s)
+	if err != nil {
+		return Judged{}, fmt.Errorf("judge: %w", err)
+	}
+	if may.Effect == Permits {
+		return Judged{s: s, why: may, ok: true}, nil
+	}
+	see, err := g.may(m.p, fhir.ActRead, s)
+	if err != nil {
+		return Judged{}, fmt.Errorf("judge: %w", err)
+	}
+	if see.Effect == Permits {
+		return Judged{}, refusal(layerOf(may))
+	}
+	g.mismatch.Add(1)
+	if g.onMismatch != nil {
+		g.onMismatch(layerOf(see), s.h)
+	}
+	return Judged{}, fhir.Absent()
+}
+
+// Draft is what a change would store: made by the pipeline from what the
+// client sent, so it is no secret to it.
+type Draft struct {
+	Header Header // without class and keys: the gate asks the Labeler
+	Body   []byte
+}
+
+// JudgeChange decides on a change by what it makes as well as by what it
+// replaces: before has been judged by JudgeTarget, and is nil for a create.
+// after is nil for a delete, whose tombstone keeps the class and keys of before.
+// facts are the caller's relations to the subjects of what is made.
+func (g *Gate) JudgeChange(m *Permit, action fhir.Action, before *Judged, after *Draft, facts func(Keys) (Facts, error)) (Judged, error) {
+	if before != nil && (!before.ok || before.change) {
+		return Judged{}, fhir.Absent()
+	}
+	if after == nil {
+		h := before.s.h
+		return Judged{s: Sealed{h: h, body: before.s.body, hash: before.s.hash}, why: before.why, before: &before.s.h, change: true, ok: true}, nil
+	}
+	c := NewContent(after.Body)
+	class, keys, ties, err := g.labeler.Classify(m.p, c, m.MayAssert(after.Header.Type))
+	if err != nil {
+		return Judged{}, err
+	}
+	h := after.Header
+	h.Class, h.Keys, h.Ties = class, keys, ties
+	if h.Facts, err = facts(keys); err != nil {
+		return Judged{}, err
+	}
+	d, err := g.decide(m.p, action, h, c)
+	if err != nil {
+		return Judged{}, fmt.Errorf("judge change: %w", err)
+	}
+	if d.Effect != Permits {
+		return Judged{}, refusal(layerOf(d))
+	}
+	j := Judged{s: Seal(h, after.Body), why: d, change: true, ok: true}
+	if before != nil {
+		j.before = &before.s.h
+		j.why = before.why.And(d)
+	}
+	return j, nil
+}
+
+// Tombstone completes a judged delete with the version that records it.
+func (j Judged) Tombstone(h Header) Judged {
+	h.Class, h.Keys, h.Facts, h.Deleted = j.s.h.Class, j.s.h.Keys, j.s.h.Facts, true
+	j.s.h = h
+	return j
+}
+
+// Patch applies a pure function to the caller's view of a judged version, so
+// that an operation which tests or copies can learn nothing that a read would
+// not show.
+func (g *Gate) Patch(m *Permit, before Judged, apply func(view []byte) ([]byte, error)) ([]byte, error) {
+	if !before.ok || before.change || before.s.h.Deleted {
+		return nil, fhir.Absent()
+	}
+	see, err := g.may(m.p, fhir.ActRead, before.s)
+	if err != nil {
+		return nil, fmt.Errorf("judge: %w", err)
+	}
+	if see.Effect != Permits {
+		return nil, refusal(layerOf(see))
+	}
+	return apply(before.s.body)
+}
+
+// JudgeIncluded is net 2 for rows that an include brought in: by reference,
+// which needs the right to read, or by a reverse search.
+func (g *Gate) JudgeIncluded(m *Permit, rows ...Sealed) ([]Judged, error) {
+	out := make([]Judged, 0, len(rows))
+	for _, s := range rows {
+		read, err := g.may(m.p, fhir.ActRead, s)
+		if err != nil {
+			return nil, fmt.Errorf("judge: %w", err)
+		}
+		if read.Effect == Permits {
+			out = append(out, Judged{s: s, why: read, ok: true})
+			continue
+		}
+		found, err := g.Judge(m, fhir.ActSearch, s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}

@@ -1,0 +1,284 @@
+package gate
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"firebreak/fhir"
+	"firebreak/fhir/search"
+	"firebreak/fhirjson"
+)
+
+// Shape is how an answer to one resource's interaction looks.
+type Shape struct {
+	Base     string // the service's base URL
+	Status   int
+	Return   fhir.Return // of a change
+	Location bool        // 201, and other changes that name the version
+	Summary  search.Summary
+	Elements []string
+	Pretty   bool
+	Header   [][2]string
+}
+
+// Page is how a searchset or history looks around its entries.
+type Page struct {
+	Shape
+	Type     string // "searchset" or "history"
+	Total    int    // negative: not given
+	Links    []Link
+	Includes []Judged // entries with search.mode=include
+	Outcome  []byte   // an OperationOutcome for an entry with mode=outcome, or nil
+	ID       string
+	Now      time.Time
+}
+
+// Link is one link of a Bundle.
+type Link struct{ Relation, URL string }
+
+// Release shapes one judged version into an answer. A change answers with its
+// representation only when the caller may read it.
+func (g *Gate) Release(m *Permit, j Judged, s Shape) (Cleared, error) {
+	if !j.ok {
+		return Cleared{}, nil
+	}
+	h := j.s.h
+	c := Cleared{status: s.Status, ok: true, header: versionHeader(h)}
+	c.header = append(c.header, s.Header...)
+	if s.Location {
+		c.header = append(c.header, [2]string{"Location", s.Base + "/" + h.Reference() + "/_history/" + h.Version})
+	}
+	show := !h.Deleted && s.Status != http.StatusNotModified && s.Status != http.StatusNoContent
+	if j.change && show {
+		see, err := g.may(m.p, fhir.ActRead, j.s)
+		if err != nil {
+			return Cleared{}, err
+		}
+		show = see.Effect == Permits && s.Return != fhir.ReturnMinimal && s.Return != fhir.ReturnOutcome
+	}
+	switch {
+	case show:
+		body, err := view(j, s)
+		if err != nil {
+			return Cleared{}, err
+		}
+		c.body = body
+		c.released = []Released{released(h)}
+	case j.change && s.Return == fhir.ReturnOutcome && s.Status != http.StatusNoContent:
+		c.body = fhir.Information("informational", "the change is stored")
+	}
+	c.finish(s.Pretty)
+	return c, nil
+}
+
+// view is the part of the content that the caller asked for.
+func view(j Judged, s Shape) ([]byte, error) {
+	if s.Summary == search.SummaryFalse && s.Elements == nil {
+		return j.s.body, nil
+	}
+	return fhir.Subset(j.s.body, s.Summary, s.Elements)
+}
+
+func released(h Header) Released {
+	return Released{Reference: h.Reference() + "/_history/" + h.Version, Subjects: h.Keys.Subjects}
+}
+
+func versionHeader(h Header) [][2]string {
+	return [][2]string{
+		{"ETag", `W/"` + h.Version + `"`},
+		{"Last-Modified", h.LastUpdated.UTC().Format(http.TimeFormat)},
+	}
+}
+
+// ReleasePage shapes judged versions into a Bundle.
+func (g *Gate) ReleasePage(m *Permit, rows []Judged, p Page) (Cleared, error) {
+	c := Cleared{status: http.StatusOK, ok: true, header: p.Header}
+	b := append([]byte(nil), `{"resourceType":"Bundle","id":`...)
+	b = fhirjson.AppendQuote(b, p.ID)
+	b = append(b, `,"meta":{"lastUpdated":"`...)
+	b = append(b, fhir.FormatInstant(p.Now)...)
+	b = append(b, `"},"type":"`...)
+	b = append(append(b, p.Type...), '"')
+	if p.Total >= 0 {
+		b = append(b, `,"total":`...)
+		b = strconv.AppendInt(b, int64(p.Total), 10)
+	}
+	b = appendLinks(b, p.Links)
+	n := 0
+	open := func() {
+		if n == 0 {
+			b = append(b, `,"entry":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		n++
+	}
+	for i, j := range append(rows[:len(rows):len(rows)], p.Includes...) {
+		if !j.ok || j.change {
+			continue
+		}
+		open()
+		mode := "match"
+		if i >= len(rows) {
+			mode = "include"
+		}
+		var err error
+		if b, err = appendEntry(b, j, p, mode); err != nil {
+			return Cleared{}, err
+		}
+		if !j.s.h.Deleted {
+			c.released = append(c.released, released(j.s.h))
+		}
+	}
+	if p.Outcome != nil {
+		open()
+		b = append(append(append(b, `{"resource":`...), p.Outcome...), `,"search":{"mode":"outcome"}}`...)
+	}
+	if n > 0 {
+		b = append(b, ']')
+	}
+	c.body = append(b, '}')
+	c.finish(p.Pretty)
+	return c, nil
+}
+
+func appendLinks(b []byte, links []Link) []byte {
+	for i, l := range links {
+		if i == 0 {
+			b = append(b, `,"link":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = append(append(b, `{"relation":"`...), l.Relation...)
+		b = append(b, `","url":`...)
+		b = fhirjson.AppendQuote(b, l.URL)
+		b = append(b, '}')
+	}
+	if len(links) > 0 {
+		b = append(b, ']')
+	}
+	return b
+}
+
+func appendEntry(b []byte, j Judged, p Page, mode string) ([]byte, error) {
+	h := j.s.h
+	b = append(b, `{"fullUrl":`...)
+	b = fhirjson.AppendQuote(b, p.Base+"/"+h.Reference())
+	if !h.Deleted {
+		body, err := view(j, p.Shape)
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(b, `,"resource":`...), body...)
+	}
+	if p.Type == "searchset" {
+		b = append(append(b, `,"search":{"mode":"`...), mode...)
+		return append(b, `"}}`...), nil
+	}
+	b = append(append(b, `,"request":{"method":"`...), h.Method...)
+	url := h.Reference()
+	if h.Method == http.MethodPost {
+		url = h.Type
+	}
+	b = append(append(b, `","url":`...), fhirjson.Quote(url)...)
+	b = append(b, `},"response":{"status":"`...)
+	status := "200"
+	switch {
+	case h.Deleted:
+		status = "204"
+	case h.Method == http.MethodPost:
+		status = "201"
+	}
+	b = append(b, status...)
+	b = append(b, `","etag":`...)
+	b = append(b, fhirjson.Quote(`W/"`+h.Version+`"`)...)
+	b = append(b, `,"lastModified":"`...)
+	b = append(b, fhir.FormatInstant(h.LastUpdated)...)
+	return append(b, `"}}`...), nil
+}
+
+// ReleaseProblem is the answer that says why not.
+func (g *Gate) ReleaseProblem(p *fhir.Problem, visit string, pretty bool) Cleared {
+	c := Cleared{status: p.Code.Status(), ok: true}
+	if p.Challenge != "" {
+		c.header = append(c.header, [2]string{"WWW-Authenticate", p.Challenge})
+	}
+	if c.status != http.StatusServiceUnavailable {
+		c.body = p.Outcome(visit)
+	}
+	c.finish(pretty)
+	return c
+}
+
+// ReleaseOwn is an answer that holds nothing stored: the CapabilityStatement,
+// an OperationOutcome of $validate.
+func (g *Gate) ReleaseOwn(body []byte, header [][2]string, status int, pretty bool) Cleared {
+	c := Cleared{status: status, ok: true, body: body, header: header}
+	c.finish(pretty)
+	return c
+}
+
+// ReleaseEntries joins the answers to a Bundle's entries, in request order.
+func (g *Gate) ReleaseEntries(kind fhir.Kind, id string, entries []Cleared, pretty bool) Cleared {
+	c := Cleared{status: http.StatusOK, ok: true}
+	b := append([]byte(nil), `{"resourceType":"Bundle","id":`...)
+	b = fhirjson.AppendQuote(b, id)
+	b = append(append(b, `,"type":"`...), string(kind)...)
+	b = append(b, `-response"`...)
+	for i, e := range entries {
+		if i == 0 {
+			b = append(b, `,"entry":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = e.appendResponse(b)
+		c.released = append(c.released, e.released...)
+	}
+	if len(entries) > 0 {
+		b = append(b, ']')
+	}
+	c.body = append(b, '}')
+	c.finish(pretty)
+	return c
+}
+
+// appendResponse writes the answer as an entry of a batch or transaction
+// response: content as resource, an OperationOutcome as response.outcome.
+func (c Cleared) appendResponse(b []byte) []byte {
+	b = append(b, '{')
+	failed := c.status >= 400
+	if len(c.body) > 0 && !failed {
+		b = append(append(append(b, `"resource":`...), c.body...), ',')
+	}
+	b = append(b, `"response":{"status":"`...)
+	b = strconv.AppendInt(b, int64(c.status), 10)
+	b = append(append(b, ' '), http.StatusText(c.status)...)
+	b = append(b, '"')
+	for _, kv := range c.header {
+		switch kv[0] {
+		case "Location":
+			b = append(append(b, `,"location":`...), fhirjson.Quote(kv[1])...)
+		case "ETag":
+			b = append(append(b, `,"etag":`...), fhirjson.Quote(kv[1])...)
+		case "Last-Modified":
+			if t, err := http.ParseTime(kv[1]); err == nil {
+				b = append(append(append(b, `,"lastModified":"`...), fhir.FormatInstant(t)...), '"')
+			}
+		}
+	}
+	if len(c.body) > 0 && failed {
+		b = append(append(b, `,"outcome":`...), c.body...)
+	}
+	return append(b, "}}"...)
+}
+
+func (c *Cleared) finish(pretty bool) {
+	if len(c.body) == 0 {
+		return
+	}
+	if pretty {
+		c.body = fhir.Indent(c.body)
+	}
+	c.header = append(c.header, [2]string{"Content-Type", "application/fhir+json; charset=utf-8"})
+}
