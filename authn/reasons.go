@@ -1,0 +1,34 @@
+package authn
+
+// Why a token is refused: all that a client is ever told. RFC 6750 §3 allows
+// printable ASCII without '"' and '\'.
+const (
+	absent      literal = "no access token was sent"
+	otherScheme literal = "the only scheme supported is Bearer"
+	badHeader   literal = "the Authorization header is malformed"
+
+	tooLong       literal = "the token is too long"
+	notCompact    literal = "the token is not a signed JWT in compact form"
+	badHeaderJSON literal = "the token's header is not a JSON object with unique members of the right types"
+	badClaimsJSON literal = "the token's claims are not a JSON object with unique members"
+	badType       literal = "the token is of another type than an access token"
+	badAlgorithm  literal = "the token's algorithm is not accepted"
+	ownKey        literal = "the token brings or points to its own key"
+	critical      literal = "the token has a critical or transforming header that is not supported"
+
+	unknownIssuer literal = "the token is not from an issuer this server trusts"
+	unknownKey    literal = "the token names a key that its issuer does not publish for this algorithm"
+	badSignature  literal = "the token's signature is not valid"
+
+	noSubject   literal = "the token has no subject"
+	badAudience literal = "the token is not meant for this server"
+	badTime     literal = "the token's times are missing or malformed"
+	expired     literal = "the token has expired"
+	tooEarly    literal = "the token is not valid yet"
+	fromFuture  literal = "the token was issued in the future"
+	badClaim    literal = "a claim of the token has the wrong type or form"
+	badScope    literal = "the token's scope is malformed"
+	badUser     literal = "the token's fhirUser does not name a user of this server"
+	bound       literal = "the token is bound to a key, and proof of possession is not supported"
+	badPatient  literal = "the token's patient is not the id of a Patient"
+)

@@ -1,0 +1,218 @@
+package authn
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"firebreak/clock"
+	"firebreak/fhirjson"
+)
+
+// Verifier verifies access tokens. It is safe for concurrent use.
+type Verifier struct {
+	issuers map[string]*trusted
+	clock   clock.Clock
+	cache   *cache
+}
+
+// New makes a Verifier. Key files are read now, and one that is missing or
+// holds no usable key is an error; key URLs are read at the first token, so
+// that the server starts while an issuer is down. Requests for keys go out by
+// egress, without following redirects; it may be nil when no issuer has a URL.
+func New(cfg Config, clk clock.Clock, egress http.RoundTripper) (*Verifier, error) {
+	if len(cfg.Issuers) == 0 {
+		return nil, errors.New("authn: no issuer is configured, so nobody could sign in")
+	}
+	if cfg.CacheSize < 0 {
+		return nil, errors.New("authn: CacheSize is negative")
+	}
+	if cfg.CacheSize == 0 {
+		cfg.CacheSize = defaultCacheSize
+	}
+	v := &Verifier{issuers: map[string]*trusted{}, clock: clk, cache: newCache(cfg.CacheSize)}
+	for n, i := range cfg.Issuers {
+		if _, twice := v.issuers[i.Name]; twice {
+			return nil, fmt.Errorf("authn: issuer %d: its Name is used twice", n)
+		}
+		t, err := trust(i, clk, egress)
+		if err != nil {
+			return nil, fmt.Errorf("authn: issuer %d: %w", n, err)
+		}
+		v.issuers[i.Name] = t
+	}
+	return v, nil
+}
+
+// Verify reads the value of the Authorization header ("" when there is none)
+// and returns what its bearer token says.
+//
+// Errors: *Refusal says what the client did wrong. Any other error wraps
+// ErrKeysUnavailable or is ctx's; the token may be good, and is denied.
+func (v *Verifier) Verify(ctx context.Context, authorization string) (Token, error) {
+	raw, err := bearer(authorization)
+	if err != nil {
+		return Token{}, err
+	}
+	// Looking up by digest is not constant time and need not be: time can tell
+	// about the digests of tokens remembered, and a digest yields no token.
+	hash := sha256.Sum256([]byte(raw))
+	if tok, known, err := v.recall(ctx, hash); known {
+		return tok, err
+	}
+	e, err := v.verify(ctx, raw)
+	if err != nil {
+		return Token{}, err
+	}
+	e.token.Hash = hash
+	v.cache.put(hash, e)
+	return e.token.clone(), nil
+}
+
+// recall answers from the cache. It knows a token only while its issuer's key
+// set is the one that verified it, and judges its times anew.
+func (v *Verifier) recall(ctx context.Context, hash [32]byte) (tok Token, known bool, err error) {
+	e, ok := v.cache.get(hash)
+	if !ok {
+		return Token{}, false, nil
+	}
+	set, err := e.issuer.keys.current(ctx)
+	if err != nil {
+		return Token{}, true, err
+	}
+	if set != e.set {
+		v.cache.drop(hash)
+		return Token{}, false, nil
+	}
+	if err := inTime(e.token, v.clock.Now(), e.issuer.Leeway); err != nil {
+		v.cache.drop(hash)
+		return Token{}, true, err
+	}
+	return e.token.clone(), true, nil
+}
+
+// verify is the long way. Until the signature is verified nothing in the token
+// is believed: iss only chooses which issuer's keys must fit.
+func (v *Verifier) verify(ctx context.Context, raw string) (entry, error) {
+	if !b64token(raw) {
+		return entry{}, invalidRequest(badHeader)
+	}
+	jws, err := parseCompact(raw)
+	if err != nil {
+		return entry{}, err
+	}
+	claims, err := fhirjson.Parse(jws.payload)
+	if err != nil || claims.Root().Kind() != fhirjson.Object {
+		return entry{}, invalidToken(badClaimsJSON)
+	}
+	iss := claims.Root().Field("iss")
+	if iss.Kind() != fhirjson.String {
+		return entry{}, invalidToken(unknownIssuer)
+	}
+	issuer, ok := v.issuers[iss.Text()]
+	if !ok {
+		return entry{}, invalidToken(unknownIssuer)
+	}
+	if !issuer.allows(jws.alg) {
+		return entry{}, invalidToken(badAlgorithm)
+	}
+	set, err := keysFor(ctx, issuer, jws)
+	if err != nil {
+		return entry{}, err
+	}
+	if err := jws.verify(set); err != nil {
+		return entry{}, err
+	}
+	tok, err := readClaims(claims.Root(), issuer.Issuer)
+	if err != nil {
+		return entry{}, err
+	}
+	if err := inTime(tok, v.clock.Now(), issuer.Leeway); err != nil {
+		return entry{}, err
+	}
+	return entry{token: tok, issuer: issuer, set: set}, nil
+}
+
+// keysFor is the issuer's key set. When it has no key that fits, the issuer may
+// have changed keys: it is asked once more, as often as the source allows.
+func keysFor(ctx context.Context, issuer *trusted, jws compact) (*keySet, error) {
+	set, err := issuer.keys.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(set.fitting(jws)) > 0 {
+		return set, nil
+	}
+	return issuer.keys.again(ctx)
+}
+
+// inTime judges the token's times, each with the leeway in its favour. The end
+// is exclusive: RFC 7519 §4.1.4, "on or after".
+func inTime(t Token, now time.Time, leeway time.Duration) error {
+	if !now.Before(t.Expires.Add(leeway)) {
+		return invalidToken(expired)
+	}
+	if now.Add(leeway).Before(t.NotBefore) {
+		return invalidToken(tooEarly)
+	}
+	if now.Add(leeway).Before(t.IssuedAt) {
+		return invalidToken(fromFuture)
+	}
+	return nil
+}
+
+// bearer takes the token out of the header: RFC 6750 §2.1, with the scheme in
+// any case and one or more spaces (RFC 9110 §11.1, §11.4). Its characters are
+// looked at in verify: those of a token that is remembered were.
+func bearer(authorization string) (string, error) {
+	if authorization == "" {
+		return "", noToken(absent)
+	}
+	scheme, token, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", noToken(otherScheme)
+	}
+	token = strings.TrimLeft(token, " ")
+	if token == "" {
+		return "", invalidRequest(badHeader)
+	}
+	if len(token) > MaxTokenBytes {
+		return "", invalidToken(tooLong)
+	}
+	return token, nil
+}
+
+// b64token: RFC 6750 §2.1. What lies outside is no token of any kind, and also
+// how two header fields that were joined by a comma look.
+func b64token(s string) bool {
+	body := strings.TrimRight(s, "=")
+	for i := range len(body) {
+		if c := body[i]; !base64URLByte(c) && c != '.' && c != '~' && c != '+' && c != '/' {
+			return false
+		}
+	}
+	return body != ""
+}
+
+// Health is the state of one issuer's keys, for the operator's eyes.
+type Health struct {
+	Issuer string
+	Keys   int       // usable keys held
+	Read   time.Time // when they were last read with success, zero if never
+	Err    error     // why the latest attempt failed, nil if it did not
+}
+
+// Health reports each issuer's keys as they stand, in no order. It asks nobody.
+func (v *Verifier) Health() []Health {
+	out := make([]Health, 0, len(v.issuers))
+	for name, i := range v.issuers {
+		h := i.keys.health()
+		h.Issuer = name
+		out = append(out, h)
+	}
+	return out
+}

@@ -1,0 +1,289 @@
+package validate
+
+import (
+	"mime"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"firebreak/fhir"
+	"firebreak/fhir/r4"
+	"firebreak/fhir/search"
+	"firebreak/fhirjson"
+)
+
+// Parser turns Requests into Interactions: it is where bytes become FHIR, and
+// where everything malformed ends. Its errors are *fhir.Problem.
+type Parser struct {
+	Base       string           // the service's base URL
+	Now        func() time.Time // for date comparisons with ap
+	MaxEntries int              // of a batch or transaction; 0 means 1000
+	MaxCount   int              // of a page; 0 means 500
+	MaxChain   int              // hops of a chain; 0 means 3
+	MaxIncl    int              // _include:iterate; 0 means 5
+
+	checked bool // the content has been checked as part of its Bundle
+}
+
+// target is what a request's path names.
+type target struct {
+	typ, id string
+	version string
+	rest    string // "_history", "_search", "$op", or a compartment's type
+}
+
+// Interaction parses a request.
+func (p *Parser) Interaction(req *fhir.Request) (*fhir.Interaction, error) {
+	pairs, err := query(req.Query)
+	if err != nil {
+		return nil, err
+	}
+	i := &fhir.Interaction{Head: req.Method == "HEAD"}
+	if err := negotiate(i, req, pairs); err != nil {
+		return nil, err
+	}
+	if err := preferences(i, req); err != nil {
+		return nil, err
+	}
+	t, err := split(req.Path)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.route(i, req, t, pairs); err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+// Literal problems of a request's outline.
+var (
+	errPath       = fhir.NewProblem(fhir.NotFound, "the path is not one this server answers")
+	errType       = fhir.NewProblem(fhir.NotFound, "unknown resource type")
+	errID         = fhir.NewProblem(fhir.NotFound, "not a logical id")
+	errMethod     = fhir.NewProblem(fhir.NotAllowed, "the method is not allowed here")
+	errQuery      = fhir.NewProblem(fhir.Invalid, "the query string is malformed")
+	errBody       = fhir.NewProblem(fhir.Invalid, "a body is required")
+	errXML        = fhir.NewProblem(fhir.UnsupportedMedia, "XML is not supported; use application/fhir+json")
+	errMedia      = fhir.NewProblem(fhir.UnsupportedMedia, "the Content-Type is not supported; use application/fhir+json")
+	errPatch      = fhir.NewProblem(fhir.UnsupportedMedia, "the patch format is not supported; use application/json-patch+json")
+	errFHIRPatch  = fhir.NewProblem(fhir.NotSupported, "FHIRPath Patch is not supported yet; use application/json-patch+json")
+	errAcceptable = fhir.NewProblem(fhir.NotAcceptable, "only application/fhir+json can be produced")
+	errETag       = fhir.NewProblem(fhir.Invalid, "the version in If-Match or If-None-Match must be written W/\"id\"")
+)
+
+func split(path string) (target, error) {
+	var t target
+	if path == "" {
+		return t, nil
+	}
+	seg := strings.Split(path, "/")
+	if len(seg) > 5 || slices.Contains(seg, "") {
+		return t, errPath
+	}
+	if c := seg[0][0]; c == '_' || c == '$' || seg[0] == "metadata" {
+		if len(seg) > 1 {
+			return t, errPath
+		}
+		t.rest = seg[0]
+		return t, nil
+	}
+	t.typ = seg[0]
+	if _, ok := r4.TypeID(t.typ); !ok {
+		return t, errType
+	}
+	if len(seg) == 1 {
+		return t, nil
+	}
+	if c := seg[1][0]; c == '_' || c == '$' {
+		if len(seg) > 2 {
+			return t, errPath
+		}
+		t.rest = seg[1]
+		return t, nil
+	}
+	if t.id = seg[1]; !ValidID(t.id) {
+		return t, errID
+	}
+	switch {
+	case len(seg) == 2:
+		return t, nil
+	case seg[2] == "_history" && len(seg) == 4:
+		if t.version = seg[3]; !ValidID(t.version) {
+			return t, errID
+		}
+		return t, nil
+	case len(seg) == 3:
+		t.rest = seg[2]
+		return t, nil
+	case len(seg) == 4 && seg[3] == "_search":
+		t.rest = seg[2]
+		return t, nil
+	}
+	return t, errPath
+}
+
+// ValidID reports whether s is a logical id (datatypes.html#id).
+func ValidID(s string) bool {
+	if len(s) == 0 || len(s) > 64 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.') {
+			return false
+		}
+	}
+	return true
+}
+
+// query decodes a query string in order, with repeats.
+func query(raw string) ([]search.Pair, error) {
+	var out []search.Pair
+	for raw != "" {
+		var part string
+		part, raw, _ = strings.Cut(raw, "&")
+		if part == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(part, "=")
+		n, err1 := url.QueryUnescape(name)
+		v, err2 := url.QueryUnescape(value)
+		if err1 != nil || err2 != nil || n == "" || !clean(n) || !clean(v) {
+			return nil, errQuery
+		}
+		out = append(out, search.Pair{Name: n, Value: v})
+	}
+	return out, nil
+}
+
+// clean refuses what no search value has: control characters and bytes that
+// are not UTF-8, which a database could refuse later with less grace.
+func clean(s string) bool {
+	for _, r := range s {
+		if r < 0x20 && r != '\t' && r != '\r' && r != '\n' || r == 0x7F || r == '\uFFFD' {
+			return false
+		}
+	}
+	return true
+}
+
+var jsonTypes = map[string]bool{
+	"application/fhir+json": true, "application/json": true, "json": true, "text/json": true, "application/json+fhir": true,
+}
+
+// negotiate checks _format, _pretty and Accept (http.html#mime-type); _format
+// comes first.
+func negotiate(i *fhir.Interaction, req *fhir.Request, pairs []search.Pair) error {
+	format := ""
+	for _, p := range pairs {
+		switch p.Name {
+		case "_format":
+			format = p.Value
+		case "_pretty":
+			i.Pretty = p.Value == "true"
+		}
+	}
+	if format != "" {
+		if !jsonMedia(strings.ReplaceAll(format, " ", "+")) {
+			return errAcceptable
+		}
+		return nil
+	}
+	if req.Accept == "" {
+		return nil
+	}
+	for part := range strings.SplitSeq(req.Accept, ",") {
+		media, params, err := mime.ParseMediaType(strings.TrimSpace(part))
+		if err != nil || params["q"] == "0" {
+			continue
+		}
+		if media == "*/*" || media == "application/*" || jsonMedia(part) {
+			return nil
+		}
+	}
+	return errAcceptable
+}
+
+func jsonMedia(s string) bool {
+	media, params, err := mime.ParseMediaType(strings.TrimSpace(s))
+	if err != nil {
+		return false
+	}
+	v := params["fhirversion"]
+	return jsonTypes[media] && (v == "" || v == "4.0")
+}
+
+// preferences reads Prefer, If-Match, If-None-Match and If-Modified-Since.
+func preferences(i *fhir.Interaction, req *fhir.Request) error {
+	for part := range strings.FieldsFuncSeq(req.Prefer, func(r rune) bool { return r == ',' || r == ';' }) {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		value = strings.Trim(value, `"`)
+		switch strings.ToLower(name) {
+		case "return":
+			switch r := fhir.Return(value); r {
+			case fhir.ReturnMinimal, fhir.ReturnRepresentation, fhir.ReturnOutcome:
+				i.Return = r
+			default:
+				return fhir.NewProblem(fhir.Invalid, "Prefer: return must be minimal, representation or OperationOutcome")
+			}
+		case "handling":
+			switch value {
+			case "strict":
+				i.Strict = true
+			case "lenient":
+			default:
+				return fhir.NewProblem(fhir.Invalid, "Prefer: handling must be strict or lenient")
+			}
+		}
+	}
+	var err error
+	if i.IfMatch, err = etag(req.IfMatch); err != nil {
+		return err
+	}
+	if i.IfNoneMatch, err = etag(req.IfNoneMatch); err != nil {
+		return err
+	}
+	if req.IfModifiedSince != "" {
+		if t, err := time.Parse(time.RFC1123, req.IfModifiedSince); err == nil {
+			i.IfModifiedSince = t
+		}
+	}
+	return nil
+}
+
+// etag is the version id in an entity tag. Strong tags are taken for weak ones,
+// as clients send both.
+func etag(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	if s == "" || s == "*" {
+		return s, nil
+	}
+	s = strings.TrimPrefix(s, "W/")
+	if len(s) < 3 || s[0] != '"' || s[len(s)-1] != '"' || !ValidID(s[1:len(s)-1]) {
+		return "", errETag
+	}
+	return s[1 : len(s)-1], nil
+}
+
+// body parses a JSON body and checks its media type.
+func body(req *fhir.Request) (*fhirjson.Doc, error) {
+	if req.ContentType != "" && !jsonMedia(req.ContentType) {
+		if strings.Contains(strings.ToLower(req.ContentType), "xml") {
+			return nil, errXML
+		}
+		return nil, errMedia
+	}
+	if len(req.Body) == 0 {
+		return nil, errBody
+	}
+	return parse(req.Body)
+}
+
+func parse(b []byte) (*fhirjson.Doc, error) {
+	doc, err := fhirjson.Parse(b)
+	if err != nil {
+		return nil, syntaxProblem(err)
+	}
+	return doc, nil
+}
