@@ -1,0 +1,120 @@
+package firebreak
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+
+	"firebreak/fhir/r4"
+	"firebreak/fhir/search"
+	"firebreak/gate"
+)
+
+// Version is the software's version, ReleaseDate the date of this statement.
+const (
+	Version     = "0.1.0"
+	ReleaseDate = "2026-11-22"
+)
+
+// capabilities answers GET /metadata (http.html#capabilities): public, and the
+// same for everybody. capabilities_test exercises each claim it makes.
+func (s *Server) capabilities(v *visit) (gate.Cleared, error) {
+	statement, err := s.statement()
+	if err != nil {
+		return gate.Cleared{}, err
+	}
+	sum := sha256.Sum256(statement)
+	tag := `W/"` + hex.EncodeToString(sum[:8]) + `"`
+	status := http.StatusOK
+	body := statement
+	if v.IfNoneMatch == tag {
+		status, body = http.StatusNotModified, nil
+	}
+	return s.gate.ReleaseOwn(body, [][2]string{{"ETag", tag}}, status, v.pretty), nil
+}
+
+type (
+	object = map[string]any
+	array  = []any
+)
+
+// capabilityStatement is made from what is routed: the kinds of route.go, the
+// parameters that are indexed, the limits of the parser.
+func capabilityStatement(base string) object {
+	var resources array
+	for _, typ := range r4.Resources() {
+		resources = append(resources, capability(typ))
+	}
+	compartments := array{}
+	for _, c := range []string{"Patient", "Encounter", "RelatedPerson", "Practitioner", "Device"} {
+		compartments = append(compartments, "http://hl7.org/fhir/CompartmentDefinition/"+lower(c))
+	}
+	return object{
+		"resourceType": "CapabilityStatement", "status": "active", "date": ReleaseDate, "kind": "instance",
+		"software":       object{"name": "Firebreak", "version": Version},
+		"implementation": object{"description": "Firebreak FHIR R4 server", "url": base},
+		"fhirVersion":    "4.0.1", "format": array{"application/fhir+json", "json"}, "patchFormat": array{"application/json-patch+json"},
+		"rest": array{object{
+			"mode": "server",
+			"security": object{"cors": true, "description": "OAuth 2.0 bearer tokens (JWT) with SMART scopes; every answer is limited to what the caller may see.",
+				"service": array{object{"coding": array{object{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "OAuth"}}}}},
+			"resource": resources,
+			"interaction": array{object{"code": "transaction"}, object{"code": "batch"},
+				object{"code": "search-system"}, object{"code": "history-system"}},
+			"searchParam": parameters("Resource"),
+			"compartment": compartments,
+		}},
+	}
+}
+
+func lower(s string) string {
+	return string(s[0]|0x20) + s[1:]
+}
+
+func capability(typ string) object {
+	interactions := array{}
+	for _, code := range []string{"read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"} {
+		interactions = append(interactions, object{"code": code})
+	}
+	includes, reverse := array{"*"}, array{"*"}
+	for _, p := range r4.SearchParams(typ) {
+		if p.Type == r4.ParamReference {
+			includes = append(includes, typ+":"+p.Code)
+		}
+	}
+	for _, other := range r4.Resources() {
+		for _, p := range r4.SearchParams(other) {
+			if p.Type != r4.ParamReference {
+				continue
+			}
+			for _, t := range search.Targets(p) {
+				if t == typ {
+					reverse = append(reverse, other+":"+p.Code)
+				}
+			}
+		}
+	}
+	operations := array{object{"name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"}}
+	if typ == "Patient" {
+		operations = append(operations, object{"name": "everything", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything"})
+	}
+	return object{
+		"type": typ, "profile": "http://hl7.org/fhir/StructureDefinition/" + typ, "interaction": interactions,
+		"versioning": "versioned", "readHistory": true, "updateCreate": false, "conditionalCreate": true,
+		"conditionalRead": "full-support", "conditionalUpdate": true, "conditionalDelete": "single",
+		"referencePolicy": array{"literal", "logical"}, "searchInclude": includes, "searchRevInclude": reverse,
+		"searchParam": parameters(typ), "operation": operations,
+	}
+}
+
+// parameters are the search parameters that are indexed for a type.
+func parameters(typ string) array {
+	out := array{}
+	for _, p := range r4.SearchParams(typ) {
+		if p.Code != "_id" && p.Code != "_lastUpdated" && !search.Indexed(p) {
+			continue
+		}
+		out = append(out, object{"name": p.Code, "definition": p.URL, "type": p.Type.String()})
+	}
+	return out
+}

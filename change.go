@@ -1,0 +1,255 @@
+package firebreak
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+
+	"firebreak/fhir"
+	"firebreak/fhir/patch"
+	"firebreak/fhirjson"
+	"firebreak/gate"
+	"firebreak/label"
+	"firebreak/store"
+)
+
+// effect is what one change came to: the judged version it made or found, and
+// how to show it.
+type effect struct {
+	judged gate.Judged
+	shape  gate.Shape
+	// empty: nothing was there to change, and saying so tells nothing (204).
+	empty   bool
+	changed bool
+}
+
+// change does a create, update, patch or delete (http.html#update and on). The
+// target is found, judged and replaced in one transaction; the intent is on
+// record before the commit, the outcome before the reply.
+func (s *Server) change(ctx context.Context, v *visit, m *gate.Permit, i *fhir.Interaction) (gate.Cleared, error) {
+	effects, _, err := s.commit(ctx, v, m, i.Kind, func(t Tx) ([]effect, error) {
+		e, err := s.apply(t, v, m, i)
+		return []effect{e}, err
+	})
+	if err != nil {
+		return gate.Cleared{}, err
+	}
+	answer, err := s.show(m, v, effects[0], i.Pretty)
+	if err == nil {
+		v.record(gate.Event{Interaction: i.Kind, Type: i.Type, Status: answer.Status(), Epoch: s.gate.Epoch(),
+			Changed: changedBy(effects), Released: answer.Released(), Authority: label.AuthorityBearing(i.Type)})
+	}
+	return answer, err
+}
+
+// show releases an effect.
+func (s *Server) show(m *gate.Permit, v *visit, e effect, pretty bool) (gate.Cleared, error) {
+	if e.empty {
+		return s.gate.ReleaseOwn(nil, nil, cmp.Or(e.shape.Status, http.StatusNoContent), false), nil
+	}
+	e.shape.Base, e.shape.Pretty = s.base, pretty
+	return s.gate.Release(m, e.judged, e.shape)
+}
+
+// apply does one change inside a transaction.
+func (s *Server) apply(t Tx, v *visit, m *gate.Permit, i *fhir.Interaction) (effect, error) {
+	switch i.Kind {
+	case fhir.Create:
+		return s.create(t, m, i)
+	case fhir.Update:
+		return s.update(t, m, i)
+	case fhir.Patch:
+		return s.patch(t, m, i)
+	case fhir.Delete:
+		return s.delete(t, m, i)
+	}
+	return effect{}, fhir.NewProblem(fhir.NotSupported, "the interaction is not supported")
+}
+
+// create stores a new resource under an id of our choice. With If-None-Exist it
+// answers with the match instead, if there is one in what the caller may see
+// (http.html#ccreate).
+func (s *Server) create(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, error) {
+	if i.Query != nil {
+		match, err := s.match(t, m, i, fhir.ActRead)
+		if err != nil {
+			return effect{}, err
+		}
+		if match != nil {
+			return effect{judged: *match, shape: gate.Shape{Status: http.StatusOK, Location: true}}, nil
+		}
+	}
+	return s.make(t, m, i, s.ids.Resource(), http.MethodPost, fhir.ActCreate)
+}
+
+// make stores the first version of a resource.
+func (s *Server) make(t Tx, m *gate.Permit, i *fhir.Interaction, id, method string, action fhir.Action) (effect, error) {
+	draft, err := s.draft(i.Resource.Root(), i.Type, id, method)
+	if err != nil {
+		return effect{}, err
+	}
+	j, err := s.gate.JudgeChange(m, action, nil, &draft, t.Facts)
+	if err != nil {
+		return effect{}, err
+	}
+	if err := t.Commit(j); err != nil {
+		if errors.Is(err, store.ErrTaken) {
+			return effect{}, errNoClientID
+		}
+		return effect{}, err
+	}
+	return effect{judged: j, changed: true, shape: gate.Shape{Status: http.StatusCreated, Location: true, Return: i.Return}}, nil
+}
+
+// errNoClientID answers a PUT to an id that is absent, or hidden, or in use by
+// what the caller does not know of.
+var errNoClientID = fhir.NewProblem(fhir.NotAllowed, "resources are created by POST; this server chooses their ids")
+
+// draft stamps content with id, version and time. A copy that is not whole
+// cannot stand for the whole (security.html: redacted copies).
+func (s *Server) draft(content fhirjson.Node, typ, id, method string) (gate.Draft, error) {
+	for tag := range content.Field("meta").Field("tag").Each() {
+		if tag.Field("code").Is("SUBSETTED") {
+			return gate.Draft{}, fhir.NewProblem(fhir.Conflict, "a subsetted copy cannot replace the whole").At(typ + ".meta.tag")
+		}
+	}
+	for label := range content.Field("meta").Field("security").Each() {
+		if label.Field("code").Is("REDACTED") {
+			return gate.Draft{}, fhir.NewProblem(fhir.Conflict, "a redacted copy cannot replace the whole").At(typ + ".meta.security")
+		}
+	}
+	h := gate.Header{Type: typ, ID: id, Version: s.ids.Version(), LastUpdated: s.clock.Now().Truncate(1e6), Method: method}
+	body, err := fhir.Stamp(content, h.ID, h.Version, h.LastUpdated)
+	return gate.Draft{Header: h, Body: body}, err
+}
+
+// update replaces a resource (http.html#update).
+func (s *Server) update(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, error) {
+	target, err := s.target(t, m, i, fhir.ActUpdate)
+	if err != nil {
+		return effect{}, err
+	}
+	if target == nil {
+		return s.updateAbsent(t, m, i)
+	}
+	before := target.Header()
+	if err := precondition(i, before); err != nil {
+		return effect{}, err
+	}
+	if sent := i.Resource.Root().Field("id"); sent.Exists() && !sent.Is(before.ID) {
+		return effect{}, fhir.NewProblem(fhir.Invalid, "the resource's id is not that of the match").At(i.Type + ".id")
+	}
+	draft, err := s.draft(i.Resource.Root(), i.Type, before.ID, http.MethodPut)
+	if err != nil {
+		return effect{}, err
+	}
+	return s.replace(t, m, *target, draft, i.Return)
+}
+
+// replace judges a new version against what it replaces, and stores it.
+func (s *Server) replace(t Tx, m *gate.Permit, before gate.Judged, after gate.Draft, ret fhir.Return) (effect, error) {
+	if !after.Header.LastUpdated.After(before.Header().LastUpdated) {
+		after.Header.LastUpdated = before.Header().LastUpdated
+	}
+	j, err := s.gate.JudgeChange(m, fhir.ActUpdate, &before, &after, t.Facts)
+	if err != nil {
+		return effect{}, err
+	}
+	if err := t.Commit(j); err != nil {
+		return effect{}, err
+	}
+	shape := gate.Shape{Status: http.StatusOK, Return: ret}
+	if before.Header().Deleted {
+		shape.Status, shape.Location = http.StatusCreated, true
+	}
+	return effect{judged: j, shape: shape, changed: true}, nil
+}
+
+// updateAbsent answers an update of what is not there. A conditional one
+// creates; by id only principals with the right to import may, for whoever may
+// choose ids could find out which are taken.
+func (s *Server) updateAbsent(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, error) {
+	switch {
+	case i.IfMatch != "":
+		return effect{}, errStale
+	case i.ID == "" && i.Resource.Root().Field("id").Exists() && !m.MayImport():
+		return effect{}, errNoClientID
+	case i.ID == "" && !i.Resource.Root().Field("id").Exists():
+		return s.make(t, m, i, s.ids.Resource(), http.MethodPut, fhir.ActCreate)
+	case !m.MayImport():
+		return effect{}, errNoClientID
+	}
+	return s.make(t, m, i, i.Resource.Root().Field("id").Text(), http.MethodPut, fhir.ActCreate)
+}
+
+// patch changes a resource by operations on the caller's view of it
+// (http.html#patch). The result goes through the checks of an update.
+func (s *Server) patch(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, error) {
+	target, err := s.target(t, m, i, fhir.ActUpdate)
+	if err != nil {
+		return effect{}, err
+	}
+	if target == nil || target.Header().Deleted {
+		return effect{}, fhir.Absent()
+	}
+	if err := precondition(i, target.Header()); err != nil {
+		return effect{}, err
+	}
+	view, err := s.gate.Patch(m, *target, func(view []byte) ([]byte, error) { return patch.Apply(view, i.JSONPatch) })
+	if err != nil {
+		return effect{}, patchProblem(err)
+	}
+	doc, err := checkPatched(view, i.Type)
+	if err != nil {
+		return effect{}, err
+	}
+	draft, err := s.draft(doc.Root(), i.Type, target.Header().ID, http.MethodPatch)
+	if err != nil {
+		return effect{}, err
+	}
+	return s.replace(t, m, *target, draft, i.Return)
+}
+
+// delete buries a resource under a tombstone; its history remains. Deleting
+// what is not there, is hidden, or is deleted already answers the same 204.
+func (s *Server) delete(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, error) {
+	target, err := s.target(t, m, i, fhir.ActDelete)
+	if err != nil {
+		return effect{}, err
+	}
+	if target == nil || target.Header().Deleted {
+		return effect{empty: true}, nil
+	}
+	if err := precondition(i, target.Header()); err != nil {
+		return effect{}, err
+	}
+	j, err := s.gate.JudgeChange(m, fhir.ActDelete, target, nil, t.Facts)
+	if err != nil {
+		return effect{}, err
+	}
+	h := target.Header()
+	h.Version, h.LastUpdated, h.Method = s.ids.Version(), s.clock.Now().Truncate(1e6), http.MethodDelete
+	if h.LastUpdated.Before(target.Header().LastUpdated) {
+		h.LastUpdated = target.Header().LastUpdated
+	}
+	j = j.Tombstone(h)
+	if err := t.Commit(j); err != nil {
+		return effect{}, err
+	}
+	return effect{judged: j, shape: gate.Shape{Status: http.StatusNoContent}, changed: true}, nil
+}
+
+// precondition compares If-Match and If-None-Match with what the caller is
+// known to see.
+func precondition(i *fhir.Interaction, h gate.Header) error {
+	if i.IfMatch != "" && i.IfMatch != "*" && i.IfMatch != h.Version {
+		return errStale
+	}
+	if i.IfNoneMatch == "*" && !h.Deleted || i.IfNoneMatch != "" && i.IfNoneMatch == h.Version {
+		return errStale
+	}
+	return nil
+}
+
+var errStale = fhir.NewProblem(fhir.Stale, "the resource is not at the version that the request names")

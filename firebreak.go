@@ -1,0 +1,167 @@
+// Package firebreak is the pipeline: what happens to a request between the
+// transport that read it and the transport that writes the answer. Start
+// reading at Serve; each function below it is one stage, and the types of
+// package gate make skipping one impossible to write down.
+//
+// It promises non-interference: what a caller gets is, byte for byte, what this
+// server would answer if it had never held the records the caller may not see
+// (docs/threats.md says what is not covered).
+package firebreak
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"firebreak/audit"
+	"firebreak/clock"
+	"firebreak/fhir"
+	"firebreak/gate"
+	"firebreak/validate"
+)
+
+// Authenticator says who is asking, from the Authorization header. Its error is
+// a *fhir.Problem when the caller is at fault.
+type Authenticator interface {
+	Authenticate(ctx context.Context, req *fhir.Request) (gate.Identity, error)
+}
+
+// Server is the pipeline with its parts. wire.go puts one together.
+type Server struct {
+	base    string
+	gate    *gate.Gate
+	authn   Authenticator
+	backend Backend
+	journal Journal
+	parser  *validate.Parser
+	links   *pageLinks
+	ids     Identifiers
+	clock   clock.Clock
+	log     *slog.Logger
+	// statement is the CapabilityStatement, made when first asked for.
+	statement func() ([]byte, error)
+}
+
+// visit is one request on its way through.
+type visit struct {
+	*fhir.Request
+	principal gate.Principal
+	pretty    bool
+	kind      fhir.Kind
+	when      time.Time
+	events    []gate.Event // put on record before the reply leaves
+	outboxes  []string     // outcomes stored with their changes, to be taken out once on record
+}
+
+// Serve answers one request. Whatever happens inside, what leaves is a Reply,
+// and a Reply exists only when its audit record is durable.
+func (s *Server) Serve(ctx context.Context, req fhir.Request) gate.Reply {
+	v := &visit{Request: &req, when: s.clock.Now()}
+	answer, err := s.answer(ctx, v)
+	if err != nil {
+		answer = s.refuse(v, err)
+	}
+	return s.close(ctx, v, answer)
+}
+
+// answer takes the request through authentication, validation, planning and
+// the gate.
+func (s *Server) answer(ctx context.Context, v *visit) (gate.Cleared, error) {
+	if v.Path == "metadata" && (v.Method == http.MethodGet || v.Method == http.MethodHead) {
+		v.kind = fhir.Capabilities
+		i, err := s.parser.Interaction(v.Request)
+		if err != nil {
+			return gate.Cleared{}, err
+		}
+		v.pretty = i.Pretty
+		return s.capabilities(v)
+	}
+	who, err := s.authn.Authenticate(ctx, v.Request)
+	if err != nil {
+		return gate.Cleared{}, err
+	}
+	v.principal = gate.NewPrincipal(who)
+	if token := pageToken(v.Request); token != "" {
+		return s.further(ctx, v, token)
+	}
+	i, err := s.parser.Interaction(v.Request)
+	if err != nil {
+		return gate.Cleared{}, err
+	}
+	v.pretty, v.kind = i.Pretty, i.Kind
+	switch i.Kind {
+	case fhir.Batch:
+		return s.batch(ctx, v, i)
+	case fhir.Transaction:
+		return s.transaction(ctx, v, i)
+	}
+	return s.perform(ctx, v, i)
+}
+
+// perform does one interaction: it is the way of a request and of each entry of
+// a batch.
+func (s *Server) perform(ctx context.Context, v *visit, i *fhir.Interaction) (gate.Cleared, error) {
+	plan := fhir.Compile(i)
+	permit, err := s.gate.Admit(v.principal, plan)
+	if err != nil {
+		return gate.Cleared{}, err
+	}
+	switch i.Kind {
+	case fhir.Read:
+		return s.read(ctx, v, permit, i)
+	case fhir.VRead:
+		return s.vread(ctx, v, permit, i)
+	case fhir.SearchType, fhir.SearchSystem:
+		return s.search(ctx, v, permit, i)
+	case fhir.HistoryInstance, fhir.HistoryType, fhir.HistorySystem:
+		return s.history(ctx, v, permit, i)
+	case fhir.Create, fhir.Update, fhir.Patch, fhir.Delete:
+		return s.change(ctx, v, permit, i)
+	case fhir.Operation:
+		return s.operation(ctx, v, permit, i)
+	}
+	return gate.Cleared{}, fhir.NewProblem(fhir.NotSupported, "the interaction is not supported")
+}
+
+// refuse words an error for the client. What is not a Problem is ours: it is
+// logged with the visit's id and shown as an internal error.
+func (s *Server) refuse(v *visit, err error) gate.Cleared {
+	p := fhir.AsProblem(err)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		p = fhir.NewProblem(fhir.Unavailable, "the request took too long").Because(err)
+	case p.Code == fhir.Exception || p.Code == fhir.Unavailable:
+		s.log.Error("request failed", "visit", v.Visit, "interaction", string(v.kind), "error", p.Cause)
+	}
+	v.record(gate.Event{Interaction: v.kind, Status: p.Code.Status(), Problem: string(p.Text)})
+	return s.gate.ReleaseProblem(p, v.Visit, v.pretty)
+}
+
+// close puts the visit on record and mints the Reply. A journal that cannot be
+// written turns every answer into an empty 503.
+func (s *Server) close(ctx context.Context, v *visit, answer gate.Cleared) gate.Reply {
+	if len(v.events) == 0 {
+		v.record(gate.Event{Interaction: v.kind, Status: answer.Status(), Released: answer.Released()})
+	}
+	reply, err := s.gate.Close(context.WithoutCancel(ctx), s.sink(), answer, v.events, nil)
+	if err != nil {
+		s.log.Error("audit journal cannot be written; nothing is disclosed", "visit", v.Visit, "error", err)
+		return reply
+	}
+	s.backend.Journalled(v.outboxes...)
+	return reply
+}
+
+// record adds an event to what is put on record before the reply leaves.
+func (v *visit) record(e gate.Event) {
+	e.Visit, e.RequestID, e.Time, e.Peer = v.Visit, v.RequestID, v.when, v.Peer
+	if v.principal.Valid() {
+		e.Principal = v.principal.Identity()
+	}
+	e.Method, e.Path, e.Query = v.Method, v.Path, v.Query
+	v.events = append(v.events, e)
+}
+
+var _ Journal = (*audit.Log)(nil)

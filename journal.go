@@ -1,0 +1,123 @@
+package firebreak
+
+import (
+	"context"
+	"strings"
+
+	"firebreak/audit"
+	"firebreak/fhir"
+	"firebreak/gate"
+)
+
+// Journal makes records durable, in order. audit.Log is one.
+type Journal interface {
+	Append(ctx context.Context, payload []byte) (audit.Receipt, error)
+	Begin(payload []byte) *audit.Pending
+	Failed() error
+}
+
+// sink writes the gate's events to the journal.
+type sink struct{ journal Journal }
+
+func (s *Server) sink() gate.AuditSink { return sink{s.journal} }
+
+// Record begins all of a visit's records and waits for the last: the journal
+// keeps their order, so then all are durable.
+func (k sink) Record(ctx context.Context, events []gate.Event) error {
+	var last *audit.Pending
+	for i := range events {
+		last = k.journal.Begin(record(&events[i]).Append(nil))
+	}
+	if last == nil {
+		return nil
+	}
+	_, err := last.Wait(ctx)
+	return err
+}
+
+// record is an event in the journal's words.
+func record(e *gate.Event) audit.Record {
+	id := e.Principal
+	r := audit.Record{Kind: audit.Disclosure, Visit: e.Visit, Time: e.Time, Tenant: id.Tenant, Subject: id.Subject, Issuer: id.Issuer,
+		FHIRUser: id.FHIRUser, Organization: id.Organization, Roles: id.Roles, ClientID: id.ClientID, JTI: id.TokenID, Peer: e.Peer,
+		Interaction: string(e.Interaction), Operation: e.Operation, ResourceType: e.Type, Status: e.Status, Detail: e.Problem, RequestID: e.RequestID,
+		Epoch: e.Epoch, Query: []byte(e.Method + " /" + e.Path)}
+	if e.Query != "" {
+		r.Query = append(append(r.Query, '?'), e.Query...)
+	}
+	if id.Purpose != "" {
+		r.Purposes = []string{"http://terminology.hl7.org/CodeSystem/v3-ActReason|" + id.Purpose}
+	}
+	switch {
+	case e.Interaction.Changes() && e.Status < 400:
+		r.Kind = audit.Outcome
+	case e.Status >= 400:
+		r.Kind = audit.Denial
+	}
+	seen := map[string]bool{}
+	for _, list := range [][]gate.Released{e.Changed, e.Released} {
+		for _, x := range list {
+			if seen[x.Reference] {
+				continue
+			}
+			seen[x.Reference] = true
+			r.Targets = append(r.Targets, target(x.Reference))
+			for _, p := range x.Subjects {
+				if ref := "Patient/" + p; !seen[ref] {
+					seen[ref] = true
+					r.Patients = append(r.Patients, ref)
+				}
+			}
+		}
+	}
+	return r
+}
+
+// intentRecord says that a change is about to be committed.
+func intentRecord(v *visit, kind fhir.Kind, epoch string) audit.Record {
+	inner := *v
+	inner.events = nil
+	inner.record(gate.Event{Interaction: kind, Epoch: epoch})
+	r := record(&inner.events[0])
+	r.Kind = audit.Intent
+	return r
+}
+
+// outcomeRecord says what a change came to; it is stored with the change.
+func outcomeRecord(v *visit, kind fhir.Kind, epoch string, effects []effect) audit.Record {
+	inner := *v
+	inner.events = nil
+	e := gate.Event{Interaction: kind, Epoch: epoch, Status: 200, Changed: changedBy(effects)}
+	if len(effects) == 1 {
+		e.Status = effects[0].shape.Status
+	}
+	inner.record(e)
+	r := record(&inner.events[0])
+	r.Kind = audit.Outcome
+	return r
+}
+
+func changedBy(effects []effect) []gate.Released {
+	var out []gate.Released
+	for _, e := range effects {
+		if !e.changed {
+			continue
+		}
+		h := e.judged.Header()
+		out = append(out, gate.Released{Reference: h.Reference() + "/_history/" + h.Version, Subjects: h.Keys.Subjects})
+	}
+	return out
+}
+
+// target is a reference with a version, in the journal's words.
+func target(reference string) audit.Target {
+	part := strings.Split(reference, "/")
+	t := audit.Target{Type: part[0]}
+	if len(part) > 1 {
+		t.ID = part[1]
+	}
+	if len(part) > 3 {
+		t.Version = part[3]
+	}
+	return t
+}

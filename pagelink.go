@@ -1,0 +1,147 @@
+package firebreak
+
+import (
+	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"firebreak/fhir"
+	"firebreak/gate"
+)
+
+// link is what a page link carries: the search itself, so that it goes on as it
+// began, and the last row seen. It is sealed, so it shows neither.
+type link struct {
+	Path, Query, Body string
+	Strict            bool           `json:",omitempty"`
+	After             *gate.Position `json:",omitempty"`
+	Expires           int64
+	Epoch             string // of the policies it was made under
+}
+
+// pageLinks seals links with AES-256-GCM, bound to the person and the
+// application they were made for.
+type pageLinks struct {
+	aead cipher.AEAD
+	life time.Duration
+}
+
+const pageParameter = "_page"
+
+var (
+	errPageBad  = fhir.NewProblem(fhir.NotFound, "no such page")
+	errPageGone = fhir.NewProblem(fhir.Gone, "the page link has expired; search again")
+)
+
+func newPageLinks(key []byte, life time.Duration) (*pageLinks, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("page key: %w", err)
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, fmt.Errorf("page key: %w", err)
+	}
+	return &pageLinks{aead: aead, life: life}, nil
+}
+
+// url is the absolute URL of a next page. Its length is rounded up, so that it
+// tells little of what it carries.
+func (p *pageLinks) url(s *Server, v *visit, l link) string {
+	l.Expires = v.when.Add(p.life).Unix()
+	l.Epoch = s.gate.Epoch()
+	plain, err := json.Marshal(l)
+	if err != nil {
+		return s.base // cannot happen: the struct has nothing that can't be written
+	}
+	plain = append(plain, bytes.Repeat([]byte{' '}, (256-len(plain)%256)%256)...)
+	nonce := make([]byte, p.aead.NonceSize())
+	s.ids.Nonce(nonce)
+	sealed := p.aead.Seal(nonce, nonce, plain, owner(v.principal))
+	return s.base + "?" + pageParameter + "=" + base64.RawURLEncoding.EncodeToString(sealed)
+}
+
+func owner(p gate.Principal) []byte {
+	sum := sha256.Sum256([]byte(p.Owner()))
+	return sum[:]
+}
+
+// open reads a link again. One that is not this person's, or not ours, is not
+// there; one that is too old, or was made under other policies, is gone.
+func (p *pageLinks) open(s *Server, v *visit, text string) (link, error) {
+	var l link
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(sealed) < p.aead.NonceSize() {
+		return l, errPageBad
+	}
+	n := p.aead.NonceSize()
+	plain, err := p.aead.Open(nil, sealed[:n], sealed[n:], owner(v.principal))
+	if err != nil {
+		return l, errPageBad
+	}
+	if err := json.Unmarshal(plain, &l); err != nil {
+		return l, errPageBad
+	}
+	if v.when.Unix() > l.Expires || l.Epoch != s.gate.Epoch() || l.After == nil {
+		return l, errPageGone
+	}
+	return l, nil
+}
+
+// pageToken is the link in a request for a further page, or "".
+func pageToken(req *fhir.Request) string {
+	if req.Path != "" || req.Method != http.MethodGet && req.Method != http.MethodHead {
+		return ""
+	}
+	token, ok := strings.CutPrefix(req.Query, pageParameter+"=")
+	if !ok || strings.ContainsAny(token, "&=") {
+		return ""
+	}
+	return token
+}
+
+// further answers a request for a further page: the search it belongs to is
+// parsed, planned and admitted anew, under the rights of now.
+func (s *Server) further(ctx context.Context, v *visit, token string) (gate.Cleared, error) {
+	l, err := s.links.open(s, v, token)
+	if err != nil {
+		return gate.Cleared{}, err
+	}
+	req := *v.Request
+	req.Method, req.Path, req.Query = http.MethodGet, l.Path, l.Query
+	if l.Body != "" {
+		req.Method, req.Body, req.ContentType = http.MethodPost, []byte(l.Body), "application/x-www-form-urlencoded"
+	}
+	req.Prefer = ""
+	if l.Strict {
+		req.Prefer = "handling=strict"
+	}
+	i, err := s.parser.Interaction(&req)
+	if err != nil {
+		return gate.Cleared{}, err
+	}
+	v.pretty, v.kind = i.Pretty, i.Kind
+	m, err := s.gate.Admit(v.principal, fhir.Compile(i))
+	if err != nil {
+		return gate.Cleared{}, err
+	}
+	after := l.After
+	l.After = nil
+	inner := *v
+	inner.Request = &req
+	switch {
+	case i.History != nil:
+		return s.historyPage(ctx, &inner, m, i, after, l)
+	case i.Operation == "$everything":
+		return s.everythingPage(ctx, &inner, m, i, after, l)
+	}
+	return s.searchPage(ctx, &inner, m, i.Query, after, s.selfLink(&inner, i), l)
+}

@@ -1,0 +1,140 @@
+package firebreak
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+
+	"firebreak/fhir"
+	"firebreak/fhir/search"
+	"firebreak/gate"
+	"firebreak/store"
+)
+
+// search answers a search (http.html#search). The query runs over what the
+// caller may see, so totals, pages and sorts are those of a server that holds
+// nothing else.
+func (s *Server) search(ctx context.Context, v *visit, m *gate.Permit, i *fhir.Interaction) (gate.Cleared, error) {
+	q := i.Query
+	if q.Summary == search.SummaryCount {
+		q.Count = 0
+	}
+	return s.searchPage(ctx, v, m, q, nil, s.selfLink(v, i), link{Path: v.Path, Query: v.Query, Body: formOf(v), Strict: i.Strict})
+}
+
+// formOf is the form of a search by POST, which goes into the next page's link.
+func formOf(v *visit) string {
+	if v.Method == "POST" && strings.HasSuffix(v.Path, "_search") {
+		return string(v.Body)
+	}
+	return ""
+}
+
+// searchPage finds, judges and releases one page. next is the link's content
+// but for the position.
+func (s *Server) searchPage(ctx context.Context, v *visit, m *gate.Permit, q *search.Query, after *gate.Position, self string, next link) (gate.Cleared, error) {
+	var found gate.Found
+	total := q.Total != search.TotalNone || q.Count == 0
+	err := s.backend.View(ctx, m, func(t Snapshot) (err error) {
+		found, err = t.Search(q, after, total)
+		return err
+	})
+	if err != nil {
+		return gate.Cleared{}, pageProblem(err)
+	}
+	matches, err := s.gate.Judge(m, fhir.ActSearch, found.Matches...)
+	if err != nil {
+		return gate.Cleared{}, err
+	}
+	includes, err := s.gate.JudgeIncluded(m, found.Includes...)
+	if err != nil {
+		return gate.Cleared{}, err
+	}
+	page := gate.Page{Type: "searchset", Total: found.Total, Includes: includes, ID: s.ids.Page(), Now: v.when,
+		Links: []gate.Link{{Relation: "self", URL: self}},
+		Shape: gate.Shape{Base: s.base, Summary: q.Summary, Elements: q.Elements, Pretty: v.pretty}}
+	if found.Next != nil {
+		next.After = found.Next
+		page.Links = append(page.Links, gate.Link{Relation: "next", URL: s.links.url(s, v, next)})
+	}
+	if len(q.Ignored) > 0 {
+		page.Outcome = fhir.Information("informational", "some search parameters are not known here and were passed over; see the self link")
+	}
+	return s.gate.ReleasePage(m, matches, page)
+}
+
+func pageProblem(err error) error {
+	switch {
+	case errors.Is(err, store.ErrPosition):
+		return errPageGone
+	case errors.Is(err, store.ErrTooMany):
+		return fhir.NewProblem(fhir.TooMuch, "the includes bring in too many resources; ask for fewer").Because(err)
+	}
+	return err
+}
+
+// selfLink shows the parameters that were applied (search.html#conformance).
+func (s *Server) selfLink(v *visit, i *fhir.Interaction) string {
+	path := strings.TrimSuffix(strings.TrimSuffix(v.Path, "_search"), "/")
+	return s.linkTo(path, i.Query.Used)
+}
+
+func (s *Server) linkTo(path string, used []search.Pair) string {
+	var b strings.Builder
+	b.WriteString(s.base)
+	if path != "" {
+		b.WriteString("/" + path)
+	}
+	for n, p := range used {
+		b.WriteByte("?&"[min(n, 1)])
+		b.WriteString(url.QueryEscape(p.Name) + "=" + queryEscape(p.Value))
+	}
+	return b.String()
+}
+
+// queryEscape leaves alone what is legal in a query and common in FHIR.
+func queryEscape(s string) string {
+	return strings.NewReplacer("%2C", ",", "%3A", ":", "%2F", "/", "%7C", "|", "%24", "$").Replace(url.QueryEscape(s))
+}
+
+// history answers _history of an instance, a type or the system
+// (http.html#history).
+func (s *Server) history(ctx context.Context, v *visit, m *gate.Permit, i *fhir.Interaction) (gate.Cleared, error) {
+	return s.historyPage(ctx, v, m, i, nil, link{Path: v.Path, Query: v.Query, Strict: i.Strict})
+}
+
+func (s *Server) historyPage(ctx context.Context, v *visit, m *gate.Permit, i *fhir.Interaction, after *gate.Position, next link) (gate.Cleared, error) {
+	var found gate.Found
+	exists := true
+	err := s.backend.View(ctx, m, func(t Snapshot) (err error) {
+		if i.ID != "" {
+			if _, exists, err = t.Read(i.Type, i.ID); err != nil || !exists {
+				return err
+			}
+		}
+		found, err = t.History(i.Type, i.ID, i.History, after)
+		return err
+	})
+	if err != nil {
+		return gate.Cleared{}, pageProblem(err)
+	}
+	if !exists {
+		return gate.Cleared{}, fhir.Absent()
+	}
+	action := fhir.ActSearch
+	if i.ID != "" {
+		action = fhir.ActRead
+	}
+	versions, err := s.gate.Judge(m, action, found.Matches...)
+	if err != nil {
+		return gate.Cleared{}, err
+	}
+	page := gate.Page{Type: "history", Total: found.Total, ID: s.ids.Page(), Now: v.when,
+		Links: []gate.Link{{Relation: "self", URL: s.linkTo(v.Path, i.History.Used)}}, Shape: gate.Shape{Base: s.base, Pretty: v.pretty}}
+	if found.Next != nil {
+		next.After = found.Next
+		page.Links = append(page.Links, gate.Link{Relation: "next", URL: s.links.url(s, v, next)})
+	}
+	return s.gate.ReleasePage(m, versions, page)
+}

@@ -1,0 +1,261 @@
+package store
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"firebreak/fhir/r4"
+	"firebreak/fhir/search"
+	"firebreak/fhirjson"
+	"firebreak/gate"
+)
+
+// Tx is a Snapshot that can be changed.
+type Tx struct {
+	*Snapshot
+	in *interner
+}
+
+// ErrUnjudged is the answer to a change that no gate has judged.
+var ErrUnjudged = errors.New("a change must be judged")
+
+// rowSource gives resources their numbers: later ones are greater, and two
+// processes rarely give the same. They order results by creation and are never
+// shown.
+type rowSource struct {
+	mu   sync.Mutex
+	last int64
+}
+
+func (r *rowSource) next(now time.Time) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = max(r.last+1, now.UnixMilli()<<20)
+	return r.last
+}
+
+// Commit stores a judged change as a new version of its resource, replaces the
+// resource's index rows, and replaces the ties that its versions established.
+func (t *Tx) Commit(j gate.Judged) error {
+	h, body, ok := j.Write()
+	if !ok {
+		return ErrUnjudged
+	}
+	w, exists, err := t.load(h.Type, h.ID)
+	if err != nil {
+		return err
+	}
+	if exists != j.Replaces() {
+		return ErrTaken
+	}
+	n := row{rid: w.rid, typ: typeNumber(h.Type), id: h.ID, version: h.Version, seq: w.seq + 1,
+		updated: h.LastUpdated.UnixMilli(), deleted: h.Deleted, method: h.Method, author: h.Keys.Author, context: h.Keys.Encounter, body: body}
+	if !exists {
+		n.rid = t.s.rows.next(t.now)
+	}
+	if err := t.intern(&n, h); err != nil {
+		return err
+	}
+	index, err := t.index(&n, body)
+	if err != nil {
+		return err
+	}
+	if err := t.putVersion(&n, &w, exists); err != nil {
+		return err
+	}
+	if exists {
+		if err := t.clear(n.rid); err != nil {
+			return err
+		}
+	}
+	if n.deleted {
+		return nil
+	}
+	if err := t.putIndex(&n, index); err != nil {
+		return err
+	}
+	return t.putTies(n.rid, h.Ties)
+}
+
+// intern gives the version's class and subjects their numbers. What the caller
+// sees is worked out again when there is a class it has not been worked out for.
+func (t *Tx) intern(n *row, h gate.Header) (err error) {
+	if n.class, err = t.in.class(t.ctx, h.Class); err != nil {
+		return err
+	}
+	if n.subject, err = t.in.subjects(t.ctx, h.Keys.Subjects); err != nil {
+		return err
+	}
+	if n.mention, err = t.in.subjects(t.ctx, h.Keys.Mentions); err != nil {
+		return err
+	}
+	if t.ts != t.in.known {
+		t.ts = t.in.known
+		clear(t.vis)
+	}
+	return nil
+}
+
+// index works out a version's index rows, and its clinical date: the start of
+// its "date" parameter.
+func (t *Tx) index(n *row, body []byte) ([]search.Row, error) {
+	if n.deleted {
+		return nil, nil
+	}
+	doc, err := fhirjson.Parse(body)
+	if err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	rows, err := t.s.extract.Extract(doc.Root())
+	if err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	for _, r := range rows {
+		if r.Param.Code == "date" && r.Param.Type == r4.ParamDate {
+			n.clinical = r.Low
+			break
+		}
+	}
+	return rows, nil
+}
+
+// putVersion appends the version, chained to the one before by hash, and makes
+// it the current one. A tombstone keeps the body of the version before: it is
+// what decides who may know that something was here.
+func (t *Tx) putVersion(n, before *row, exists bool) error {
+	prev := []byte{}
+	if exists {
+		q := t.x.statement().add("SELECT hash FROM version WHERE tenant=? AND rid=? AND seq=?", tenantNumber, n.rid, before.seq)
+		if _, err := t.x.one(t.ctx, q.String(), q.args, &prev); err != nil {
+			return err
+		}
+	}
+	sum := sha256.New()
+	sum.Write(prev)
+	fmt.Fprintf(sum, "%s/%s/%s %d %t\n", r4.TypeName(uint16(n.typ)), n.id, n.version, n.updated, n.deleted)
+	sum.Write(n.body)
+	q := t.x.statement().add(`INSERT INTO version (tenant, rid, seq, type, version, updated, deleted, method, class, subject, mention, author,
+		encounter, clinical, prev, hash, key_id, encoding, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		tenantNumber, n.rid, n.seq, n.typ, n.version, n.updated, bit(n.deleted), n.method, n.class, n.subject, n.mention, n.author,
+		n.context, n.clinical, prev, sum.Sum(nil), 0, 0, n.body)
+	if err := t.x.exec(t.ctx, q.String(), q.args...); err != nil {
+		return fmt.Errorf("store version: %w", err)
+	}
+	if exists {
+		q = t.x.statement().add("UPDATE resource SET seq=?, updated=?, deleted=?, class=?, subject=?, author=? WHERE tenant=? AND rid=?",
+			n.seq, n.updated, bit(n.deleted), n.class, n.subject, n.author, tenantNumber, n.rid)
+	} else {
+		q = t.x.statement().add("INSERT INTO resource (tenant, rid, type, id, seq, updated, deleted, class, subject, author) VALUES (?,?,?,?,?,?,?,?,?,?)",
+			tenantNumber, n.rid, n.typ, n.id, n.seq, n.updated, bit(n.deleted), n.class, n.subject, n.author)
+	}
+	if err := t.x.exec(t.ctx, q.String(), q.args...); err != nil {
+		return fmt.Errorf("store resource: %w", err)
+	}
+	return nil
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// clear removes what the versions before contributed to searches and decisions.
+func (t *Tx) clear(rid int64) error {
+	for _, table := range []string{"idx_text", "idx_date", "idx_number", "tie"} {
+		q := t.x.statement().add("DELETE FROM "+table+" WHERE tenant=? AND rid=?", tenantNumber, rid)
+		if err := t.x.exec(t.ctx, q.String(), q.args...); err != nil {
+			return fmt.Errorf("clear index: %w", err)
+		}
+	}
+	return nil
+}
+
+// maxTuples is how many rows one INSERT carries; statements of a few sizes
+// repeat and stay prepared.
+const maxTuples = 16
+
+// putIndex writes the index rows, a table at a time, many rows a statement.
+func (t *Tx) putIndex(n *row, rows []search.Row) error {
+	ordinal := map[int64]int64{}
+	var text, date, number [][]any
+	for _, r := range rows {
+		typ := r.Param.Type
+		if r.Part >= search.Component {
+			typ = r.Param.Components[r.Part-search.Component].Param.Type
+		}
+		key := paramKey(r.Param, r.Part)
+		head := []any{tenantNumber, n.rid, key, ordinal[key], int64(r.Group)}
+		ordinal[key]++
+		kind := search.RowKind(typ, r.Part)
+		if r.Part >= search.Component {
+			kind = search.RowKind(typ, search.Whole)
+		}
+		switch kind {
+		case search.KindDate:
+			date = append(date, append(head, r.Low, r.High, n.class, n.subject))
+		case search.KindNumber:
+			number = append(number, append(head, finite(r.NumLow), finite(r.NumHigh), cut(r.Value), cut(r.Aux), n.class, n.subject))
+		default:
+			text = append(text, append(head, cut(r.Value), cut(r.Aux), n.class, n.subject))
+		}
+	}
+	if err := t.insert("idx_text (tenant, rid, param, n, grp, v, x, class, subject)", text); err != nil {
+		return err
+	}
+	if err := t.insert("idx_date (tenant, rid, param, n, grp, lo, hi, class, subject)", date); err != nil {
+		return err
+	}
+	return t.insert("idx_number (tenant, rid, param, n, grp, lo, hi, v, x, class, subject)", number)
+}
+
+func (t *Tx) insert(into string, tuples [][]any) error {
+	for len(tuples) > 0 {
+		size := 1
+		for size*2 <= len(tuples) && size < maxTuples {
+			size *= 2
+		}
+		q := t.x.statement().add("INSERT INTO " + into + " VALUES ")
+		for i, values := range tuples[:size] {
+			if i > 0 {
+				q.add(",")
+			}
+			for k, v := range values {
+				q.add(map[bool]string{true: "(?", false: ",?"}[k == 0], v)
+			}
+			q.add(")")
+		}
+		if err := t.x.exec(t.ctx, q.String(), q.args...); err != nil {
+			return fmt.Errorf("index: %w", err)
+		}
+		tuples = tuples[size:]
+	}
+	return nil
+}
+
+func (t *Tx) putTies(rid int64, ties []gate.Tie) error {
+	for i, tie := range ties {
+		until := int64(math.MaxInt64)
+		if !tie.Until.IsZero() {
+			until = tie.Until.UnixMilli()
+		}
+		since := int64(math.MinInt64)
+		if !tie.From.IsZero() {
+			since = tie.From.UnixMilli()
+		}
+		q := t.x.statement().add("INSERT INTO tie (tenant, holder, relation, patient, rid, n, since, until) VALUES (?,?,?,?,?,?,?,?)",
+			tenantNumber, tie.Holder, string(tie.Relation), tie.Patient, rid, i, since, until)
+		if err := t.x.exec(t.ctx, q.String(), q.args...); err != nil {
+			return fmt.Errorf("store tie: %w", err)
+		}
+	}
+	return nil
+}
+
+// ErrTaken is the answer to a create under an id that is in use.
+var ErrTaken = errors.New("the id is in use")

@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// dialect is what differs between the databases.
+type dialect struct {
+	name       string
+	goose      goose.Dialect
+	numbered   bool // placeholders are $1, $2 … instead of ?
+	prepare    bool // statements are prepared by the session, not by the driver
+	beginRead  string
+	beginWrite string
+	// shared: other processes write to the database too, so classes interned
+	// elsewhere have to be looked for in each snapshot.
+	shared bool
+	// conflict reports whether an error means that the change should be run again.
+	conflict func(error) bool
+}
+
+// migrate brings the schema up to date.
+func migrate(ctx context.Context, db *sql.DB, d dialect) error {
+	files, err := fs.Sub(migrations, "migrations/"+d.name)
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(d.goose, db, files)
+	if err != nil {
+		return err
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// statement is SQL text under construction with its arguments in order. A value
+// from outside is always an argument; text comes from this package only.
+type statement struct {
+	dialect *dialect
+	text    strings.Builder
+	args    []any
+}
+
+// add appends text in which each ? is the next argument.
+func (q *statement) add(text string, args ...any) *statement {
+	if !q.dialect.numbered {
+		q.text.WriteString(text)
+		q.args = append(q.args, args...)
+		return q
+	}
+	for _, a := range args {
+		before, after, ok := strings.Cut(text, "?")
+		if !ok {
+			panic(fmt.Sprintf("store: more arguments than places in %q", text))
+		}
+		q.args = append(q.args, a)
+		q.text.WriteString(before)
+		q.text.WriteByte('$')
+		q.text.WriteString(strconv.Itoa(len(q.args)))
+		text = after
+	}
+	q.text.WriteString(text)
+	return q
+}
+
+// join appends another statement's text and arguments.
+func (q *statement) join(o *statement) *statement {
+	if !q.dialect.numbered {
+		q.text.WriteString(o.text.String())
+		q.args = append(q.args, o.args...)
+		return q
+	}
+	text := o.text.String()
+	for i := 0; i < len(text); i++ {
+		if text[i] != '$' {
+			q.text.WriteByte(text[i])
+			continue
+		}
+		j := i + 1
+		for j < len(text) && text[j] >= '0' && text[j] <= '9' {
+			j++
+		}
+		n, _ := strconv.Atoi(text[i+1 : j])
+		q.args = append(q.args, o.args[n-1])
+		q.text.WriteByte('$')
+		q.text.WriteString(strconv.Itoa(len(q.args)))
+		i = j - 1
+	}
+	return q
+}
+
+func (q *statement) String() string { return q.text.String() }

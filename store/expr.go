@@ -1,0 +1,451 @@
+package store
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"firebreak/fhir"
+	"firebreak/fhir/r4"
+	"firebreak/fhir/search"
+)
+
+// partBits is how many low bits of an index row's param hold the part.
+const partBits = 4
+
+func paramKey(p *r4.SearchParam, part search.Part) int64 {
+	return int64(p.ID)<<partBits | int64(part)
+}
+
+// maxIndexed is how many bytes of a text an index row holds; longer ones, and
+// what is compared with them, are cut there.
+const maxIndexed = 500
+
+func cut(s string) string {
+	if len(s) <= maxIndexed {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxIndexed], "")
+}
+
+// expr appends a condition on one resource. Every hop to another resource is an
+// alias of its own with its own visibility.
+func (t *Snapshot) expr(q *statement, e search.Expr, a alias) error {
+	switch e := e.(type) {
+	case nil:
+		q.add("1=1")
+		return nil
+	case search.And:
+		return t.exprList(q, e, " AND ", "1=1", a)
+	case search.Or:
+		return t.exprList(q, e, " OR ", "1=0", a)
+	case search.Not:
+		q.add("NOT (")
+		if err := t.expr(q, e.Expr, a); err != nil {
+			return err
+		}
+		q.add(")")
+		return nil
+	case search.Test:
+		return t.test(q, e, a)
+	case search.Missing:
+		t.missing(q, e, a)
+		return nil
+	case search.Chain:
+		return t.chain(q, e, a)
+	case search.Has:
+		return t.has(q, e, a)
+	default:
+		return fmt.Errorf("search: unknown expression %T", e)
+	}
+}
+
+func (t *Snapshot) exprList(q *statement, list []search.Expr, sep, empty string, a alias) error {
+	if len(list) == 0 {
+		q.add(empty)
+		return nil
+	}
+	q.add("(")
+	for i, e := range list {
+		if i > 0 {
+			q.add(sep)
+		}
+		if err := t.expr(q, e, a); err != nil {
+			return err
+		}
+	}
+	q.add(")")
+	return nil
+}
+
+// test appends one parameter of the resource itself.
+func (t *Snapshot) test(q *statement, e search.Test, a alias) error {
+	switch e.Param.Code {
+	case "_id":
+		return t.idTest(q, e, a)
+	case "_lastUpdated":
+		t.updatedTest(q, e, a)
+		return nil
+	}
+	if e.Param.Type == r4.ParamComposite {
+		return t.composite(q, e, a)
+	}
+	part := search.PartOf(e.Modifier)
+	table := tableOf(search.RowKind(e.Param.Type, part))
+	row := t.newAlias()
+	q.add("EXISTS (SELECT 1 FROM "+table+" "+row+" WHERE "+row+".tenant=? AND "+row+".rid="+a.rid+" AND "+row+".param=? AND ",
+		tenantNumber, paramKey(e.Param, part))
+	t.values(q, e.Param.Type, e.Modifier, e.Values, row)
+	q.add(")")
+	return nil
+}
+
+func tableOf(k search.Kind) string {
+	switch k {
+	case search.KindDate:
+		return "idx_date"
+	case search.KindNumber:
+		return "idx_number"
+	default:
+		return "idx_text"
+	}
+}
+
+// newAlias is a fresh alias name within one statement.
+func (t *Snapshot) newAlias() string {
+	t.aliases++
+	return fmt.Sprintf("a%d", t.aliases)
+}
+
+func (t *Snapshot) idTest(q *statement, e search.Test, a alias) error {
+	row := t.newAlias()
+	q.add("EXISTS (SELECT 1 FROM resource "+row+" WHERE "+row+".tenant=? AND "+row+".rid="+a.rid+" AND "+row+".id IN (", tenantNumber)
+	for i, v := range e.Values {
+		if i > 0 {
+			q.add(",")
+		}
+		q.add("?", v.Code)
+	}
+	q.add("))")
+	return nil
+}
+
+// updatedTest compares _lastUpdated, kept in milliseconds as instants of one.
+func (t *Snapshot) updatedTest(q *statement, e search.Test, a alias) {
+	row := t.newAlias()
+	q.add("EXISTS (SELECT 1 FROM resource "+row+" WHERE "+row+".tenant=? AND "+row+".rid="+a.rid+" AND (", tenantNumber)
+	for i, v := range e.Values {
+		if i > 0 {
+			q.add(" OR ")
+		}
+		dateCondition(q, v, row+".updated*1000", "("+row+".updated*1000+1000)")
+	}
+	q.add("))")
+}
+
+// values appends the alternatives of a test on one index row.
+func (t *Snapshot) values(q *statement, typ r4.ParamType, m search.Modifier, values []search.Value, row string) {
+	q.add("(")
+	for i, v := range values {
+		if i > 0 {
+			q.add(" OR ")
+		}
+		value(q, typ, m, v, row)
+	}
+	if len(values) == 0 {
+		q.add("1=0")
+	}
+	q.add(")")
+}
+
+// value is the SQL of search.ValueMatches; a property test holds them equal.
+func value(q *statement, typ r4.ParamType, m search.Modifier, v search.Value, row string) {
+	switch m {
+	case search.Text:
+		stringCondition(q, search.NoModifier, v, row)
+		return
+	case search.ByIdentifier:
+		tokenCondition(q, v, row)
+		return
+	case search.OfType:
+		if v.System == nil {
+			q.add("1=0")
+			return
+		}
+		q.add("("+row+".v=? AND "+row+".x=?)", cut(search.TypedValue(v.Code, v.Text)), cut(*v.System))
+		return
+	}
+	switch typ {
+	case r4.ParamToken:
+		tokenCondition(q, v, row)
+	case r4.ParamString:
+		stringCondition(q, m, v, row)
+	case r4.ParamURI:
+		uriCondition(q, m, v, row)
+	case r4.ParamReference:
+		referenceCondition(q, v, row)
+	case r4.ParamDate:
+		dateCondition(q, v, row+".lo", row+".hi")
+	case r4.ParamNumber:
+		numberCondition(q, v, row)
+	case r4.ParamQuantity:
+		numberCondition(q, v, row)
+		if v.Code != "" {
+			q.add(" AND "+row+".v=?", cut(v.Code))
+		}
+		if v.System != nil {
+			q.add(" AND "+row+".x=?", cut(*v.System))
+		}
+	default:
+		q.add("1=0")
+	}
+}
+
+func tokenCondition(q *statement, v search.Value, row string) {
+	switch {
+	case v.Code != "" && v.System != nil:
+		q.add("("+row+".v=? AND "+row+".x=?)", cut(v.Code), cut(*v.System))
+	case v.Code != "":
+		q.add(row+".v=?", cut(v.Code))
+	case v.System != nil:
+		q.add(row+".x=?", cut(*v.System))
+	default:
+		q.add("1=1")
+	}
+}
+
+func stringCondition(q *statement, m search.Modifier, v search.Value, row string) {
+	switch m {
+	case search.Exact:
+		q.add("("+row+".v=? AND "+row+".x=?)", cut(search.Fold(v.Text)), cut(v.Text))
+	case search.Contains:
+		q.add(row+".v LIKE ? ESCAPE '!'", "%"+likeEscape(cut(search.Fold(v.Text)))+"%")
+	default:
+		prefixCondition(q, row+".v", cut(search.Fold(v.Text)))
+	}
+}
+
+var likeSpecial = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
+
+func likeEscape(s string) string { return likeSpecial.Replace(s) }
+
+// prefixCondition is a range, so that an index can answer it. Both databases
+// compare these columns byte by byte.
+func prefixCondition(q *statement, column, prefix string) {
+	if prefix == "" {
+		q.add("1=1")
+		return
+	}
+	q.add("("+column+">=? AND "+column+"<?)", prefix, prefix+"\U0010FFFF")
+}
+
+func uriCondition(q *statement, m search.Modifier, v search.Value, row string) {
+	switch m {
+	case search.Below:
+		prefixCondition(q, row+".v", cut(v.Text))
+	case search.Above:
+		q.add(row + ".v IN (")
+		for i, u := range search.URIAncestors(v.Text) {
+			if i > 0 {
+				q.add(",")
+			}
+			q.add("?", cut(u))
+		}
+		q.add(")")
+	default:
+		q.add(row+".v=?", cut(v.Text))
+	}
+}
+
+func referenceCondition(q *statement, v search.Value, row string) {
+	switch {
+	case v.RefURL != "":
+		q.add("("+row+".v=? AND "+row+".x='')", cut(v.RefURL))
+	case v.RefType != "":
+		q.add("("+row+".v=? AND "+row+".x=?)", v.RefID, v.RefType)
+	default:
+		q.add("("+row+".v=? AND "+row+".x<>'')", v.RefID)
+	}
+}
+
+// dateCondition is the SQL of search.DateMatches.
+func dateCondition(q *statement, v search.Value, lo, hi string) {
+	l, h := v.DateLow, v.DateHigh
+	switch v.Prefix {
+	case search.Eq:
+		q.add("("+lo+">=? AND "+lo+"<? AND "+hi+"<=?)", l, h, h)
+	case search.Ne:
+		q.add("NOT ("+lo+">=? AND "+hi+"<=?)", l, h)
+	case search.Gt:
+		q.add(hi+">?", h)
+	case search.Lt:
+		q.add(lo+"<?", l)
+	case search.Ge:
+		q.add("("+hi+">? OR ("+lo+">=? AND "+hi+"<=?))", h, l, h)
+	case search.Le:
+		q.add("("+lo+"<? OR ("+lo+">=? AND "+hi+"<=?))", l, l, h)
+	case search.Sa:
+		q.add(lo+">=?", h)
+	case search.Eb:
+		q.add(hi+"<=?", l)
+	case search.Ap:
+		q.add("("+lo+"<? AND "+hi+">?)", h, l)
+	default:
+		q.add("1=0")
+	}
+}
+
+// numberCondition is the SQL of search.NumberMatches.
+func numberCondition(q *statement, v search.Value, row string) {
+	lo, hi := row+".lo", row+".hi"
+	switch v.Prefix {
+	case search.Eq:
+		q.add("("+lo+">=? AND "+hi+"<?)", v.NumLow, v.NumHigh)
+	case search.Ne:
+		q.add("NOT ("+lo+">=? AND "+hi+"<?)", v.NumLow, v.NumHigh)
+	case search.Gt:
+		q.add(hi+">?", v.Number)
+	case search.Lt:
+		q.add(lo+"<?", v.Number)
+	case search.Ge:
+		q.add(hi+">=?", v.Number)
+	case search.Le:
+		q.add(lo+"<=?", v.Number)
+	case search.Sa:
+		q.add(lo+">?", v.Number)
+	case search.Eb:
+		q.add(hi+"<?", v.Number)
+	case search.Ap:
+		q.add("("+hi+">=? AND "+lo+"<=?)", v.NumLow, v.NumHigh)
+	default:
+		q.add("1=0")
+	}
+}
+
+// missing asks whether any row of the parameter is there, whatever its part.
+func (t *Snapshot) missing(q *statement, e search.Missing, a alias) {
+	not := "NOT "
+	if !e.Missing {
+		not = ""
+	}
+	switch e.Param.Code {
+	case "_id", "_lastUpdated": // never missing
+		if e.Missing {
+			q.add("1=0")
+		} else {
+			q.add("1=1")
+		}
+		return
+	}
+	lo, hi := paramKey(e.Param, 0), paramKey(e.Param, 1<<partBits-1)
+	q.add(not + "(")
+	for i, table := range []string{"idx_text", "idx_date", "idx_number"} {
+		if i > 0 {
+			q.add(" OR ")
+		}
+		row := t.newAlias()
+		q.add("EXISTS (SELECT 1 FROM "+table+" "+row+" WHERE "+row+".tenant=? AND "+row+".rid="+a.rid+" AND "+row+".param BETWEEN ? AND ?)", tenantNumber, lo, hi)
+	}
+	q.add(")")
+}
+
+// composite asks for one group of rows in which every component matches.
+func (t *Snapshot) composite(q *statement, e search.Test, a alias) error {
+	q.add("(")
+	for i, v := range e.Values {
+		if i > 0 {
+			q.add(" OR ")
+		}
+		if len(v.Parts) != len(e.Param.Components) || len(v.Parts) == 0 {
+			return fmt.Errorf("composite %s: wrong number of parts", e.Param.Code)
+		}
+		q.add("EXISTS (SELECT 1 FROM ")
+		rows := make([]string, len(v.Parts))
+		for n := range v.Parts {
+			if n > 0 {
+				q.add(", ")
+			}
+			rows[n] = t.newAlias()
+			q.add(tableOf(search.RowKind(e.Param.Components[n].Param.Type, search.Whole)) + " " + rows[n])
+		}
+		q.add(" WHERE ")
+		for n, part := range v.Parts {
+			if n > 0 {
+				q.add(" AND " + rows[n] + ".grp=" + rows[0] + ".grp AND ")
+			}
+			q.add(rows[n]+".tenant=? AND "+rows[n]+".rid="+a.rid+" AND "+rows[n]+".param=? AND ", tenantNumber, paramKey(e.Param, search.Component+search.Part(n)))
+			t.values(q, e.Param.Components[n].Param.Type, search.NoModifier, []search.Value{part}, rows[n])
+		}
+		q.add(")")
+	}
+	if len(e.Values) == 0 {
+		q.add("1=0")
+	}
+	q.add(")")
+	return nil
+}
+
+// chain: the row refers to a resource of the target type that the caller can
+// see and for which the condition holds.
+func (t *Snapshot) chain(q *statement, e search.Chain, a alias) error {
+	v, err := t.visible(fhir.ActSearch, e.Target, false)
+	if err != nil {
+		return err
+	}
+	if v.never() {
+		q.add("1=0")
+		return nil
+	}
+	ref, to := t.newAlias(), t.newAlias()
+	q.add("EXISTS (SELECT 1 FROM idx_text "+ref+" JOIN resource "+to+" ON "+to+".tenant="+ref+".tenant AND "+to+".type=? AND "+to+".id="+ref+".v AND "+to+".deleted=0"+
+		" WHERE "+ref+".tenant=? AND "+ref+".rid="+a.rid+" AND "+ref+".param=? AND "+ref+".x=? AND ",
+		typeNumber(e.Target), tenantNumber, paramKey(e.Param, search.Whole), e.Target)
+	target := alias{rid: to + ".rid", class: to + ".class", subject: to + ".subject", typ: e.Target}
+	if err := t.where(q, v, target); err != nil {
+		return err
+	}
+	q.add(" AND ")
+	if err := t.expr(q, e.Where, target); err != nil {
+		return err
+	}
+	q.add(")")
+	return nil
+}
+
+// has: a resource of the source type that the caller can see refers to the row.
+func (t *Snapshot) has(q *statement, e search.Has, a alias) error {
+	v, err := t.visible(fhir.ActSearch, e.Source, false)
+	if err != nil {
+		return err
+	}
+	if v.never() || a.typ == "" {
+		q.add("1=0")
+		return nil
+	}
+	self, ref := t.newAlias(), t.newAlias()
+	q.add("EXISTS (SELECT 1 FROM resource "+self+" JOIN idx_text "+ref+" ON "+ref+".tenant="+self+".tenant AND "+ref+".param=? AND "+ref+".v="+self+".id AND "+ref+".x=?"+
+		" WHERE "+self+".tenant=? AND "+self+".rid="+a.rid+" AND ",
+		paramKey(e.Param, search.Whole), a.typ, tenantNumber)
+	source := alias{rid: ref + ".rid", class: ref + ".class", subject: ref + ".subject", typ: e.Source}
+	if err := t.where(q, v, source); err != nil {
+		return err
+	}
+	q.add(" AND ")
+	if err := t.expr(q, e.Where, source); err != nil {
+		return err
+	}
+	q.add(")")
+	return nil
+}
+
+// finite keeps what a column holds comparable; JSON has no infinities, open
+// ends do.
+func finite(f float64) float64 {
+	switch {
+	case math.IsInf(f, 1):
+		return math.MaxFloat64
+	case math.IsInf(f, -1):
+		return -math.MaxFloat64
+	}
+	return f
+}

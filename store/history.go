@@ -1,0 +1,196 @@
+package store
+
+import (
+	"fmt"
+
+	"firebreak/fhir"
+	"firebreak/fhir/r4"
+	"firebreak/gate"
+)
+
+// History finds one page of versions, newest first. typ and id narrow it; both
+// are "" for the whole system. A version is visible when its own class and keys
+// allow it and those of the resource's current version do.
+//
+// When rules ask content (scope arguments), old versions have no index rows to
+// ask: they are judged on their bodies here, before anything is counted.
+func (t *Snapshot) History(typ, id string, h *fhir.History, after *gate.Position) (gate.Found, error) {
+	action := fhir.ActSearch
+	if id != "" {
+		action = fhir.ActRead
+	}
+	found := gate.Found{Total: 0}
+	v, err := t.visible(action, typ, false)
+	if err != nil || v.never() {
+		return found, err
+	}
+	var start *row
+	if after != nil {
+		if start, err = t.versionRow(after); err != nil {
+			return found, err
+		}
+	}
+	if v.asksContent() {
+		return t.historyByContent(action, typ, id, h, start)
+	}
+	q := t.x.statement().add("SELECT count(*)")
+	if err := t.historyFrom(q, typ, id, h, v); err != nil {
+		return found, err
+	}
+	if _, err := t.x.one(t.ctx, q.String(), q.args, &found.Total); err != nil {
+		return found, fmt.Errorf("count history: %w", err)
+	}
+	if h.Count == 0 {
+		return found, nil
+	}
+	rows, err := t.historyRows(typ, id, h, v, start, h.Count+1)
+	if err != nil {
+		return found, err
+	}
+	for i := range rows[:min(len(rows), h.Count)] {
+		s, ok, err := t.sealHistory(action, &rows[i])
+		if err != nil {
+			return found, err
+		}
+		if ok {
+			found.Matches = append(found.Matches, s)
+		}
+	}
+	if len(rows) > h.Count {
+		found.Next = versionPosition(&rows[h.Count-1])
+	}
+	return found, nil
+}
+
+func versionPosition(w *row) *gate.Position {
+	return &gate.Position{Type: r4.TypeName(uint16(w.typ)), ID: w.id, Version: w.version}
+}
+
+func (t *Snapshot) versionRow(p *gate.Position) (*row, error) {
+	var w row
+	q := t.x.statement().add("SELECT "+rowColumns+` FROM resource r JOIN version v ON v.tenant=r.tenant AND v.rid=r.rid
+		WHERE r.tenant=? AND r.type=? AND r.id=? AND v.version=?`, tenantNumber, typeNumber(p.Type), p.ID, p.Version)
+	ok, err := t.x.one(t.ctx, q.String(), q.args, w.dest()...)
+	if err == nil && !ok {
+		err = ErrPosition
+	}
+	return &w, err
+}
+
+func (v *visibility) asksContent() bool {
+	for _, g := range v.groups {
+		if asksContent(g.rule) {
+			return true
+		}
+	}
+	return false
+}
+
+func asksContent(r gate.Rule) bool {
+	switch r := r.(type) {
+	case gate.Residual:
+		return true
+	case gate.Unless:
+		return asksContent(r.Rule)
+	case gate.Every:
+		for _, x := range r {
+			if asksContent(x) {
+				return true
+			}
+		}
+	case gate.Either:
+		for _, x := range r {
+			if asksContent(x) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// historyFrom appends FROM and WHERE. v nil leaves visibility to the caller.
+func (t *Snapshot) historyFrom(q *statement, typ, id string, h *fhir.History, v *visibility) error {
+	q.add(" FROM version v JOIN resource r ON r.tenant=v.tenant AND r.rid=v.rid WHERE v.tenant=?", tenantNumber)
+	if typ != "" {
+		q.add(" AND v.type=?", typeNumber(typ))
+	}
+	if id != "" {
+		q.add(" AND r.type=? AND r.id=?", typeNumber(typ), id)
+	}
+	if !h.Since.IsZero() {
+		q.add(" AND v.updated>=?", h.Since.UnixMilli())
+	}
+	if !h.At.IsZero() {
+		// Current at some time in [At, AtEnd): made before its end, and not
+		// replaced before its start.
+		q.add(" AND v.updated<? AND NOT EXISTS (SELECT 1 FROM version l WHERE l.tenant=v.tenant AND l.rid=v.rid AND l.seq=v.seq+1 AND l.updated<=?)",
+			h.AtEnd.UnixMilli(), h.At.UnixMilli())
+	}
+	if v == nil {
+		return nil
+	}
+	q.add(" AND ")
+	if err := t.where(q, v, alias{rid: "v.rid", class: "v.class", subject: "v.subject", typ: typ}); err != nil {
+		return err
+	}
+	q.add(" AND ")
+	return t.where(q, v, alias{rid: "r.rid", class: "r.class", subject: "r.subject", typ: typ})
+}
+
+func (t *Snapshot) historyRows(typ, id string, h *fhir.History, v *visibility, start *row, limit int) ([]row, error) {
+	q := t.x.statement().add("SELECT " + rowColumns)
+	if err := t.historyFrom(q, typ, id, h, v); err != nil {
+		return nil, err
+	}
+	if start != nil {
+		q.add(" AND (v.updated<? OR (v.updated=? AND (v.rid<? OR (v.rid=? AND v.seq<?))))", start.updated, start.updated, start.rid, start.rid, start.seq)
+	}
+	q.add(" ORDER BY v.updated DESC, v.rid DESC, v.seq DESC LIMIT ?", limit)
+	return t.rowsOf(q, 0)
+}
+
+func (t *Snapshot) sealHistory(action fhir.Action, w *row) (gate.Sealed, bool, error) {
+	cur, found, err := t.load(r4.TypeName(uint16(w.typ)), w.id)
+	if err != nil || !found {
+		return gate.Sealed{}, false, err
+	}
+	return t.sealVersion(action, w, &cur)
+}
+
+// historyByContent walks all versions newest first and keeps those that net 1
+// admits, in Go.
+func (t *Snapshot) historyByContent(action fhir.Action, typ, id string, h *fhir.History, start *row) (gate.Found, error) {
+	found := gate.Found{}
+	var at, last *row
+	reached := start == nil
+	for {
+		rows, err := t.historyRows(typ, id, h, nil, at, 500)
+		if err != nil {
+			return found, err
+		}
+		for i := range rows {
+			s, ok, err := t.sealHistory(action, &rows[i])
+			if err != nil {
+				return found, err
+			}
+			if ok {
+				found.Total++
+				switch {
+				case !reached:
+				case len(found.Matches) < h.Count:
+					found.Matches = append(found.Matches, s)
+					last = &rows[i]
+				case found.Next == nil && h.Count > 0:
+					found.Next = versionPosition(last)
+				}
+			}
+			if start != nil && rows[i].rid == start.rid && rows[i].seq == start.seq {
+				reached = true
+			}
+		}
+		if len(rows) < 500 {
+			return found, nil
+		}
+		at = &rows[len(rows)-1]
+	}
+}

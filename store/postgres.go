@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+// OpenPostgres opens a store in a PostgreSQL database, which any number of
+// servers may share.
+func OpenPostgres(ctx context.Context, url string, opt Options) (*Store, error) {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("the PostgreSQL URL cannot be read") // pgx's error may quote the password
+	}
+	// Plans depend on the caller's classes and on the values asked for; a
+	// generic plan serves no one.
+	cfg.RuntimeParams["plan_cache_mode"] = "force_custom_plan"
+	cfg.RuntimeParams["jit"] = "off"
+	db := stdlib.OpenDB(*cfg)
+	s, err := open(ctx, db, postgresDialect, opt)
+	if err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+	}
+	return s, nil
+}
+
+var postgresDialect = dialect{
+	name:       "postgres",
+	goose:      goose.DialectPostgres,
+	numbered:   true,
+	beginRead:  "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+	beginWrite: "BEGIN ISOLATION LEVEL SERIALIZABLE",
+	shared:     true,
+	conflict: func(err error) bool {
+		var pg *pgconn.PgError
+		if !errors.As(err, &pg) {
+			return false
+		}
+		switch pg.Code {
+		case "40001", "40P01", "23505": // serialization, deadlock, two nodes interned the same term
+			return true
+		}
+		return false
+	},
+}

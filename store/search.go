@@ -1,0 +1,318 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"firebreak/fhir"
+	"firebreak/fhir/r4"
+	"firebreak/fhir/search"
+	"firebreak/gate"
+)
+
+// ErrPosition is the answer to a position that is not in this store.
+var ErrPosition = errors.New("no such position")
+
+// Search finds one page of a query, and its exact total when asked.
+func (t *Snapshot) Search(q *search.Query, after *gate.Position, total bool) (gate.Found, error) {
+	found := gate.Found{Total: -1}
+	branches, err := t.branches(q)
+	if err != nil {
+		return found, err
+	}
+	if total {
+		if found.Total, err = t.count(branches); err != nil {
+			return found, fmt.Errorf("count: %w", err)
+		}
+	}
+	if q.Count == 0 || len(branches) == 0 {
+		return found, nil
+	}
+	rows, err := t.page(q, branches, after)
+	if err != nil {
+		return found, fmt.Errorf("page: %w", err)
+	}
+	if len(rows) > q.Count {
+		rows = rows[:q.Count]
+		last := rows[len(rows)-1]
+		found.Next = &gate.Position{Keys: last.keys, Type: r4.TypeName(uint16(last.typ)), ID: last.id}
+	}
+	if found.Matches, err = t.seal(rows); err != nil {
+		return found, err
+	}
+	if len(q.Includes) > 0 {
+		found.Includes, err = t.includes(q, rows)
+	}
+	return found, err
+}
+
+// Matches finds at most limit resources for a condition, among those that the
+// caller may know of for the action.
+func (t *Snapshot) Matches(q *search.Query, action fhir.Action, limit int) ([]gate.Sealed, error) {
+	t.known = action
+	defer func() { t.known = "" }()
+	branches, err := t.branches(q)
+	if err != nil || len(branches) == 0 {
+		return nil, err
+	}
+	one := *q
+	one.Count, one.Sort = limit-1, nil
+	rows, err := t.page(&one, branches, nil)
+	if err != nil {
+		return nil, fmt.Errorf("condition: %w", err)
+	}
+	return t.seal(rows)
+}
+
+// branch is one type of a query with its visibility.
+type branch struct {
+	search.Branch
+	vis *visibility
+}
+
+// branches leaves out types of which the caller can see nothing.
+func (t *Snapshot) branches(q *search.Query) ([]branch, error) {
+	var out []branch
+	for _, b := range q.Branches {
+		action, known := fhir.ActSearch, false
+		if t.known != "" {
+			action, known = t.known, true
+		}
+		v, err := t.visible(action, b.Type, known)
+		if err != nil {
+			return nil, err
+		}
+		if !v.never() {
+			out = append(out, branch{b, v})
+		}
+	}
+	return out, nil
+}
+
+// matching appends the SELECT of the rids of one branch, each once, with the
+// sort keys as columns k0, k1 …; more is appended to its WHERE.
+func (t *Snapshot) matching(q *statement, b branch, sort []search.SortKey, more func(a alias)) error {
+	driver, rest := drive(b.Where)
+	a := alias{rid: "m.rid", class: "m.class", subject: "m.subject", typ: b.Type}
+	test, byIndex := driver.(search.Test)
+	q.add("SELECT ")
+	if byIndex {
+		q.add("DISTINCT ")
+	}
+	q.add("m.rid AS rid")
+	for i, k := range sort {
+		q.add(", ")
+		t.sortKey(q, b.Type, k, a)
+		q.add(fmt.Sprintf(" AS k%d", i))
+	}
+	switch {
+	case byIndex:
+		part := search.PartOf(test.Modifier)
+		q.add(" FROM idx_text m WHERE m.tenant=? AND m.param=? AND ", tenantNumber, paramKey(test.Param, part))
+		t.values(q, test.Param.Type, test.Modifier, test.Values, "m")
+	default:
+		q.add(" FROM resource m WHERE m.tenant=? AND m.type=? AND m.deleted=0", tenantNumber, typeNumber(b.Type))
+		if driver != nil {
+			q.add(" AND m.rid IN (")
+			if err := t.set(q, driver, b.Type); err != nil {
+				return err
+			}
+			q.add(")")
+		}
+	}
+	q.add(" AND ")
+	if err := t.where(q, b.vis, a); err != nil {
+		return err
+	}
+	for _, e := range rest {
+		q.add(" AND ")
+		if err := t.expr(q, e, a); err != nil {
+			return err
+		}
+	}
+	if more != nil {
+		more(a)
+	}
+	return nil
+}
+
+func (t *Snapshot) count(branches []branch) (int, error) {
+	q := t.x.statement().add("SELECT count(*) FROM (")
+	for i, b := range branches {
+		if i > 0 {
+			q.add(" UNION ALL ")
+		}
+		if err := t.matching(q, b, nil, nil); err != nil {
+			return 0, err
+		}
+	}
+	q.add(") c")
+	var n int
+	_, err := t.x.one(t.ctx, q.String(), q.args, &n)
+	return n, err
+}
+
+// page fetches one row more than a page, so that its caller knows whether
+// there is another.
+func (t *Snapshot) page(query *search.Query, branches []branch, after *gate.Position) ([]row, error) {
+	var afterRID int64
+	if after != nil {
+		var err error
+		if afterRID, err = t.rid(after.Type, after.ID); err != nil {
+			return nil, err
+		}
+		if len(after.Keys) != len(query.Sort) {
+			return nil, ErrPosition
+		}
+	}
+	q := t.x.statement().add("SELECT " + rowColumns)
+	for i := range query.Sort {
+		q.add(fmt.Sprintf(", s.k%d", i))
+	}
+	q.add(" FROM (SELECT * FROM (")
+	for i, b := range branches {
+		if i > 0 {
+			q.add(" UNION ALL ")
+		}
+		err := t.matching(q, b, query.Sort, func(a alias) {
+			if after != nil && len(query.Sort) == 0 {
+				q.add(" AND "+a.rid+">?", afterRID)
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	q.add(") u")
+	if after != nil && len(query.Sort) > 0 {
+		q.add(" WHERE ")
+		afterCondition(q, query.Sort, after.Keys, afterRID)
+	}
+	order(q, query.Sort, "")
+	q.add(" LIMIT ?", query.Count+1)
+	q.add(`) s JOIN resource r ON r.tenant=? AND r.rid=s.rid
+		JOIN version v ON v.tenant=r.tenant AND v.rid=r.rid AND v.seq=r.seq`, tenantNumber)
+	order(q, query.Sort, "s.")
+	return t.rowsOf(q, len(query.Sort))
+}
+
+// drive picks the part of a conjunction that finds candidates, and the rest
+// that tests them. A Test comes back when index order can answer it; a Chain or
+// Has as a set of rids; nil when every resource of the type is a candidate.
+func drive(where search.Expr) (driver search.Expr, rest []search.Expr) {
+	list, ok := where.(search.And)
+	if !ok && where != nil {
+		list = search.And{where}
+	}
+	best, rank := -1, worst
+	for i, e := range list {
+		if r := selectivity(e); r < rank {
+			best, rank = i, r
+		}
+	}
+	if best < 0 {
+		return nil, list
+	}
+	return list[best], slices.Delete(slices.Clone(list), best, best+1)
+}
+
+const worst = 100
+
+// selectivity ranks a condition by how few resources it usually leaves; worst
+// when it cannot find candidates by itself.
+func selectivity(e search.Expr) int {
+	switch e := e.(type) {
+	case search.Test:
+		if len(e.Values) != 1 || search.RowKind(e.Param.Type, search.PartOf(e.Modifier)) != search.KindText {
+			return worst
+		}
+		v := e.Values[0]
+		switch {
+		case e.Modifier == search.ByIdentifier || e.Modifier == search.OfType:
+			return 1
+		case e.Modifier != search.NoModifier:
+			return worst
+		case e.Param.Code == "_id" || e.Param.Code == "_lastUpdated":
+			return worst
+		case e.Param.Type == r4.ParamReference && (v.RefID != "" || v.RefURL != ""):
+			return 2
+		case e.Param.Type == r4.ParamToken && v.Code != "":
+			if strings.HasSuffix(e.Param.Code, "identifier") {
+				return 1
+			}
+			return 20
+		case e.Param.Type == r4.ParamURI:
+			return 10
+		}
+	case search.Chain:
+		if inner, _ := drive(e.Where); inner != nil {
+			return 5 + selectivity(inner)/4
+		}
+	case search.Has:
+		if inner, _ := drive(e.Where); inner != nil {
+			return 6 + selectivity(inner)/4
+		}
+	}
+	return worst
+}
+
+// set appends a SELECT of the rids that satisfy a driver, found from its inside
+// out. It restricts every resource it goes through, but not the one it ends at.
+func (t *Snapshot) set(q *statement, e search.Expr, typ string) error {
+	switch e := e.(type) {
+	case search.Test:
+		row := t.newAlias()
+		q.add("SELECT "+row+".rid FROM idx_text "+row+" WHERE "+row+".tenant=? AND "+row+".param=? AND ", tenantNumber, paramKey(e.Param, search.PartOf(e.Modifier)))
+		t.values(q, e.Param.Type, e.Modifier, e.Values, row)
+		return nil
+	case search.Chain:
+		v, err := t.visible(fhir.ActSearch, e.Target, false)
+		if err != nil {
+			return err
+		}
+		ref, to := t.newAlias(), t.newAlias()
+		q.add("SELECT "+ref+".rid FROM idx_text "+ref+" WHERE "+ref+".tenant=? AND "+ref+".param=? AND "+ref+".x=? AND "+ref+".v IN (SELECT "+to+".id FROM resource "+to+
+			" WHERE "+to+".tenant=? AND "+to+".type=? AND "+to+".deleted=0 AND ",
+			tenantNumber, paramKey(e.Param, search.Whole), e.Target, tenantNumber, typeNumber(e.Target))
+		err = t.inside(q, e.Where, v, alias{rid: to + ".rid", class: to + ".class", subject: to + ".subject", typ: e.Target})
+		q.add(")")
+		return err
+	case search.Has:
+		v, err := t.visible(fhir.ActSearch, e.Source, false)
+		if err != nil {
+			return err
+		}
+		self, ref := t.newAlias(), t.newAlias()
+		q.add("SELECT "+self+".rid FROM resource "+self+" WHERE "+self+".tenant=? AND "+self+".type=? AND "+self+".id IN (SELECT "+ref+".v FROM idx_text "+ref+
+			" WHERE "+ref+".tenant=? AND "+ref+".param=? AND "+ref+".x=? AND ",
+			tenantNumber, typeNumber(typ), tenantNumber, paramKey(e.Param, search.Whole), typ)
+		err = t.inside(q, e.Where, v, alias{rid: ref + ".rid", class: ref + ".class", subject: ref + ".subject", typ: e.Source})
+		q.add(")")
+		return err
+	}
+	return fmt.Errorf("search: %T cannot find candidates", e)
+}
+
+// inside appends visibility and condition of a hop, found from its own driver.
+func (t *Snapshot) inside(q *statement, where search.Expr, v *visibility, a alias) error {
+	if err := t.where(q, v, a); err != nil {
+		return err
+	}
+	driver, rest := drive(where)
+	if driver != nil {
+		q.add(" AND " + a.rid + " IN (")
+		if err := t.set(q, driver, a.typ); err != nil {
+			return err
+		}
+		q.add(")")
+	}
+	for _, e := range rest {
+		q.add(" AND ")
+		if err := t.expr(q, e, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}

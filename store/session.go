@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+)
+
+// maxStatements is how many prepared statements a session keeps. Planning is
+// most of the cost of a small query, so texts are made to repeat: values are
+// arguments, and only the shape of a query and the classes a caller sees are text.
+const maxStatements = 512
+
+// session is one connection with its prepared statements. One goroutine uses
+// it at a time.
+type session struct {
+	conn    *sql.Conn
+	dialect dialect
+	stmts   map[string]*sql.Stmt
+}
+
+func (x *session) statement() *statement { return &statement{dialect: &x.dialect} }
+
+func (x *session) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
+	if st, ok := x.stmts[text]; ok {
+		return st, nil
+	}
+	if len(x.stmts) >= maxStatements {
+		for t, st := range x.stmts {
+			_ = st.Close()
+			delete(x.stmts, t)
+			if len(x.stmts) <= maxStatements/2 {
+				break
+			}
+		}
+	}
+	st, err := x.conn.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	x.stmts[text] = st
+	return st, nil
+}
+
+func (x *session) exec(ctx context.Context, text string, args ...any) error {
+	if !x.dialect.prepare || len(args) == 0 {
+		_, err := x.conn.ExecContext(ctx, text, args...)
+		return err
+	}
+	st, err := x.prepared(ctx, text)
+	if err != nil {
+		return err
+	}
+	_, err = st.ExecContext(ctx, args...)
+	return err
+}
+
+func (x *session) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if !x.dialect.prepare {
+		return x.conn.QueryContext(ctx, text, args...)
+	}
+	st, err := x.prepared(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(ctx, args...)
+}
+
+// one scans the first row; found is false when there is none.
+func (x *session) one(ctx context.Context, text string, args []any, dest ...any) (found bool, err error) {
+	rows, err := x.query(ctx, text, args...)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	if rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return false, err
+		}
+		found = true
+	}
+	return found, rows.Err()
+}
+
+// rollback ends a read or a failed change; there is nothing to do when it fails,
+// for the next begin on the connection will.
+func (x *session) rollback() {
+	_, _ = x.conn.ExecContext(context.WithoutCancel(context.Background()), "ROLLBACK")
+}
+
+func (x *session) close() {
+	for _, st := range x.stmts {
+		_ = st.Close()
+	}
+	_ = x.conn.Close()
+}

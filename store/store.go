@@ -1,0 +1,153 @@
+// Package store keeps versions and finds them again, in SQLite or PostgreSQL,
+// through one search compiler with two dialects.
+//
+// It enforces net 1: every alias of a resource in every statement carries the
+// permit's rule as a predicate over class, keys and index rows, so that joins,
+// counts, sorts and pages run over what the caller may see. It hands out
+// nothing but gate.Sealed and writes nothing but gate.Judged.
+//
+// Its surprise: index rows repeat the class and the subjects of the version
+// they come from. That is what makes a restricted count an index scan.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"firebreak/clock"
+	"firebreak/fhir"
+	"firebreak/fhir/search"
+	"firebreak/gate"
+)
+
+// Options are what a store needs besides its place.
+type Options struct {
+	Clock clock.Clock
+	Log   *slog.Logger
+	// Readers is how many snapshots can be read at once; 0 means 8.
+	Readers int
+	// MaxBatch bounds how many changes share one commit; 0 means 128.
+	MaxBatch int
+}
+
+// Store is one database. It is safe for concurrent use.
+type Store struct {
+	opt     Options
+	dialect dialect
+	db      *sql.DB
+	readers chan *session
+	all     []*session
+	writer  *writer
+	terms   *terms
+	extract *search.Extractor
+	plans   sync.Map // fingerprint of rule and classes → *visibility
+	rows    rowSource
+}
+
+// ErrClosed is what a closed store answers.
+var ErrClosed = errors.New("store is closed")
+
+// tenantNumber is the one tenant's number in the tables. Tenants share no rows;
+// their keys begin with this number so that they can be spread over shards.
+const tenantNumber = 1
+
+func open(ctx context.Context, db *sql.DB, d dialect, opt Options) (*Store, error) {
+	if opt.Readers == 0 {
+		opt.Readers = 8
+	}
+	if opt.MaxBatch == 0 {
+		opt.MaxBatch = 128
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{opt: opt, dialect: d, db: db, extract: search.NewExtractor(), readers: make(chan *session, opt.Readers)}
+	if err := migrate(ctx, db, d); err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	s.terms = newTerms()
+	w, err := s.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.terms.load(ctx, w); err != nil {
+		return nil, fmt.Errorf("load classes: %w", err)
+	}
+	for range opt.Readers {
+		r, err := s.session(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s.readers <- r
+	}
+	s.writer = newWriter(s, w)
+	go s.writer.run()
+	return s, nil
+}
+
+// Close waits for the writer and gives the database back.
+func (s *Store) Close() error {
+	s.writer.stop()
+	for _, x := range s.all {
+		x.close()
+	}
+	return s.db.Close()
+}
+
+func (s *Store) session(ctx context.Context) (*session, error) {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	x := &session{conn: conn, dialect: s.dialect, stmts: map[string]*sql.Stmt{}}
+	s.all = append(s.all, x)
+	return x, nil
+}
+
+// View runs fn on one snapshot: everything it reads is of one moment.
+func (s *Store) View(ctx context.Context, m *gate.Permit, fn func(*Snapshot) error) error {
+	select {
+	case x := <-s.readers:
+		defer func() { s.readers <- x }()
+		if err := x.exec(ctx, s.dialect.beginRead); err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		defer x.rollback()
+		snap, err := s.snapshot(ctx, x, m)
+		if err != nil {
+			return err
+		}
+		return fn(snap)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Snapshot is the database at one moment, under one permit.
+type Snapshot struct {
+	s   *Store
+	ctx context.Context
+	x   *session
+	m   *gate.Permit
+	now time.Time
+	ts  *termSet
+	vis map[visKey]*visibility
+	// known, while a condition is compiled, widens visibility to what the caller
+	// may know of for this action.
+	known fhir.Action
+	// aliases counts the aliases given out in the statement under construction.
+	aliases int
+}
+
+func (s *Store) snapshot(ctx context.Context, x *session, m *gate.Permit) (*Snapshot, error) {
+	ts, err := s.terms.current(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	return &Snapshot{s: s, ctx: ctx, x: x, m: m, now: s.opt.Clock.Now(), ts: ts, vis: map[visKey]*visibility{}}, nil
+}

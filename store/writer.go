@@ -1,0 +1,218 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"firebreak/gate"
+)
+
+// change is one caller's change, waiting to share a commit.
+type change struct {
+	ctx     context.Context
+	m       *gate.Permit
+	durable func(context.Context) error // awaited before COMMIT: the intent is on record
+	fn      func(*Tx) error
+	err     error
+	done    chan struct{}
+}
+
+// writer runs changes one after another on one connection and commits many of
+// them at once: they share one sync of the log (group commit).
+type writer struct {
+	s     *Store
+	x     *session
+	queue chan *change
+	quit  chan struct{}
+	ended chan struct{}
+	once  sync.Once
+
+	mu         sync.Mutex
+	journalled []string // visits whose outbox rows can go
+}
+
+func newWriter(s *Store, x *session) *writer {
+	return &writer{s: s, x: x, queue: make(chan *change, s.opt.MaxBatch), quit: make(chan struct{}), ended: make(chan struct{})}
+}
+
+// Change runs fn in a transaction and returns when what it wrote is durable.
+// fn runs in the writer, one change at a time, and may run more than once when
+// the database asks for it, so it must not leave traces but through its Tx. An
+// error from fn undoes this change and no other. durable is awaited before the
+// commit; its error undoes the change.
+func (s *Store) Change(ctx context.Context, m *gate.Permit, durable func(context.Context) error, fn func(*Tx) error) error {
+	c := &change{ctx: ctx, m: m, durable: durable, fn: fn, done: make(chan struct{})}
+	select {
+	case s.writer.queue <- c:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.writer.quit:
+		return ErrClosed
+	}
+	// Once queued a change is not abandoned: its outcome must be known.
+	select {
+	case <-c.done:
+		return c.err
+	case <-s.writer.ended:
+		select {
+		case <-c.done:
+			return c.err
+		default:
+			return ErrClosed
+		}
+	}
+}
+
+func (w *writer) stop() {
+	w.once.Do(func() { close(w.quit) })
+	<-w.ended
+}
+
+func (w *writer) run() {
+	defer close(w.ended)
+	for {
+		var batch []*change
+		select {
+		case c := <-w.queue:
+			batch = append(batch, c)
+		case <-w.quit:
+			return
+		}
+		for len(batch) < w.s.opt.MaxBatch {
+			select {
+			case c := <-w.queue:
+				batch = append(batch, c)
+				continue
+			default:
+			}
+			break
+		}
+		w.commit(batch)
+		for _, c := range batch {
+			close(c.done)
+		}
+	}
+}
+
+// maxAttempts is how often a batch is run again when the database finds that
+// it conflicts with another node's.
+const maxAttempts = 20
+
+// commit runs a batch in one transaction. When the transaction as a whole
+// fails, every change of it fails, and nothing of it is stored.
+func (w *writer) commit(batch []*change) {
+	for attempt := 1; ; attempt++ {
+		err := w.try(batch)
+		if err == nil {
+			return
+		}
+		if w.s.dialect.conflict(err) && attempt < maxAttempts {
+			continue
+		}
+		for _, c := range batch {
+			if c.err == nil {
+				c.err = fmt.Errorf("commit: %w", err)
+			}
+		}
+		return
+	}
+}
+
+func (w *writer) try(batch []*change) error {
+	ctx := context.Background()
+	for _, c := range batch {
+		c.err = nil
+	}
+	if err := w.x.exec(ctx, w.s.dialect.beginWrite); err != nil {
+		w.x.rollback()
+		return err
+	}
+	in, err := w.s.terms.interner(ctx, w.x)
+	if err != nil {
+		w.x.rollback()
+		return err
+	}
+	if err := w.clearOutbox(ctx); err != nil {
+		w.x.rollback()
+		return err
+	}
+	for _, c := range batch {
+		if c.err = w.one(ctx, c, in); c.err != nil {
+			if w.s.dialect.conflict(c.err) {
+				w.x.rollback()
+				return c.err
+			}
+		}
+	}
+	for _, c := range batch {
+		if c.err != nil || c.durable == nil {
+			continue
+		}
+		if err := c.durable(c.ctx); err != nil {
+			c.err = err
+			w.x.rollback()
+			return w.without(batch)
+		}
+	}
+	if err := w.x.exec(ctx, "COMMIT"); err != nil {
+		w.x.rollback()
+		return err
+	}
+	in.commit()
+	return nil
+}
+
+// without runs a batch again after some of its changes lost their record: those
+// keep their error and the others get their turn.
+func (w *writer) without(batch []*change) error {
+	var rest []*change
+	for _, c := range batch {
+		if c.err == nil {
+			rest = append(rest, c)
+		}
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	return w.try(rest)
+}
+
+// one runs one change inside the batch's transaction, undoing just it when it fails.
+func (w *writer) one(ctx context.Context, c *change, in *interner) (err error) {
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	if err := w.x.exec(ctx, "SAVEPOINT one"); err != nil {
+		return err
+	}
+	mark := in.mark()
+	err = w.call(ctx, c, in)
+	if err != nil {
+		in.undo(mark)
+		if e := w.x.exec(ctx, "ROLLBACK TO SAVEPOINT one"); e != nil {
+			return errors.Join(err, e)
+		}
+	}
+	if e := w.x.exec(ctx, "RELEASE SAVEPOINT one"); e != nil {
+		return errors.Join(err, e)
+	}
+	return err
+}
+
+func (w *writer) call(ctx context.Context, c *change, in *interner) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in a change: %v\n%s", p, debug.Stack())
+		}
+	}()
+	snap, err := w.s.snapshot(ctx, w.x, c.m)
+	if err != nil {
+		return err
+	}
+	snap.ts = in.known
+	tx := &Tx{Snapshot: snap, in: in}
+	return c.fn(tx)
+}

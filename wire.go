@@ -1,0 +1,189 @@
+package firebreak
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"firebreak/audit"
+	"firebreak/authn"
+	"firebreak/clock"
+	"firebreak/fhir"
+	"firebreak/gate"
+	"firebreak/label"
+	"firebreak/store"
+	"firebreak/validate"
+)
+
+// Parts are what a Server is put together from. All are required but IDs,
+// Labeler and Log.
+type Parts struct {
+	Base    string // absolute URL of the service, no trailing slash
+	Authn   Authenticator
+	Layers  []gate.Authorizer
+	Backend Backend
+	Journal Journal
+	Clock   clock.Clock
+	PageKey []byte // 32 bytes; the same for all servers of one database
+	IDs     Identifiers
+	Labeler gate.Labeler
+	Log     *slog.Logger
+	Limits  Limits
+}
+
+// Limits bound what one request may ask.
+type Limits struct {
+	Entries  int // of a batch or transaction; 0 means 1000
+	Count    int // of a page; 0 means 500
+	Chain    int // hops of a chained parameter; 0 means 3
+	Iterate  int // includes with :iterate; 0 means 5
+	PageLife time.Duration
+}
+
+// New puts a Server together.
+func New(p Parts) (*Server, error) {
+	if p.Base == "" || p.Authn == nil || len(p.Layers) == 0 || p.Backend == nil || p.Journal == nil || p.Clock == nil {
+		return nil, errors.New("a server needs a base, authentication, layers, a backend, a journal and a clock")
+	}
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	if p.IDs == nil {
+		p.IDs = RandomIdentifiers{}
+	}
+	if p.Labeler == nil {
+		p.Labeler = label.Labeler{Base: p.Base}
+	}
+	if p.Limits.PageLife == 0 {
+		p.Limits.PageLife = time.Hour
+	}
+	links, err := newPageLinks(p.PageKey, p.Limits.PageLife)
+	if err != nil {
+		return nil, err
+	}
+	mismatch := func(layer string, h gate.Header) {
+		p.Log.Error("the two nets differ; the row is withheld", "layer", layer, "type", h.Type)
+	}
+	s := &Server{base: p.Base, gate: gate.New(p.Labeler, mismatch, p.Layers...), authn: p.Authn, backend: p.Backend, journal: p.Journal,
+		links: links, ids: p.IDs, clock: p.Clock, log: p.Log,
+		parser: &validate.Parser{Base: p.Base, Now: p.Clock.Now, MaxEntries: p.Limits.Entries, MaxCount: p.Limits.Count,
+			MaxChain: p.Limits.Chain, MaxIncl: p.Limits.Iterate}}
+	s.statement = sync.OnceValues(func() ([]byte, error) { return json.Marshal(capabilityStatement(p.Base)) })
+	return s, nil
+}
+
+// Mismatches counts rows on which the two nets differed: each is a bug.
+func (s *Server) Mismatches() int64 { return s.gate.Mismatches() }
+
+// SQL is the SQL store as a Backend.
+type SQL struct{ Store *store.Store }
+
+// View is store.View.
+func (b SQL) View(ctx context.Context, m *gate.Permit, fn func(Snapshot) error) error {
+	return b.Store.View(ctx, m, func(t *store.Snapshot) error { return fn(t) })
+}
+
+// Change is store.Change.
+func (b SQL) Change(ctx context.Context, m *gate.Permit, durable func(context.Context) error, fn func(Tx) error) error {
+	return b.Store.Change(ctx, m, durable, func(t *store.Tx) error { return fn(sqlTx{t}) })
+}
+
+// Journalled is store.Journalled.
+func (b SQL) Journalled(visits ...string) { b.Store.Journalled(visits...) }
+
+type sqlTx struct{ *store.Tx }
+
+func (t sqlTx) Under(m *gate.Permit) Tx { return sqlTx{t.Tx.Under(m)} }
+
+// Recover puts on record the outcomes of changes that were committed before
+// the server ended but not yet journalled.
+func Recover(ctx context.Context, st *store.Store, journal *audit.Log) error {
+	var last *audit.Pending
+	var visits []string
+	err := st.Pending(ctx, func(visit string, payload []byte) error {
+		last = journal.Begin(payload)
+		visits = append(visits, visit)
+		return nil
+	})
+	if err != nil || last == nil {
+		return err
+	}
+	if _, err := last.Wait(ctx); err != nil {
+		return err
+	}
+	st.Journalled(visits...)
+	return nil
+}
+
+// RandomIdentifiers makes identifiers of 130 and 80 random bits.
+type RandomIdentifiers struct{}
+
+var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+func randomText(n int) string {
+	b := make([]byte, n*5/8+1)
+	_, _ = rand.Read(b) // never fails: crypto/rand ends the program instead
+	return lowerBase32.EncodeToString(b)[:n]
+}
+
+// Resource is a logical id.
+func (RandomIdentifiers) Resource() string { return randomText(26) }
+
+// Version is a version id.
+func (RandomIdentifiers) Version() string { return randomText(16) }
+
+// Page is the id of a Bundle made for an answer.
+func (RandomIdentifiers) Page() string { return randomText(26) }
+
+// Nonce fills b.
+func (RandomIdentifiers) Nonce(b []byte) { _, _ = rand.Read(b) }
+
+// Bearer authenticates by access tokens. Tenant is the one that its issuers
+// speak for.
+type Bearer struct {
+	Verifier *authn.Verifier
+	Tenant   string
+}
+
+// Authenticate verifies the request's token and says who it stands for. A
+// patient without a launch context has their own record as context.
+func (b Bearer) Authenticate(ctx context.Context, req *fhir.Request) (gate.Identity, error) {
+	t, err := b.Verifier.Verify(ctx, req.Authorization)
+	var refusal *authn.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return gate.Identity{}, challenge(refusal)
+	case err != nil:
+		return gate.Identity{}, fhir.NewProblem(fhir.Unavailable, "tokens cannot be verified now").Because(err)
+	}
+	id := gate.Identity{Tenant: b.Tenant, Issuer: t.Issuer, Subject: t.Subject, ClientID: t.ClientID, TokenID: t.JTI, FHIRUser: t.FHIRUser,
+		Roles: t.Roles, Scope: t.Scope, Patient: t.Patient, Purpose: t.Purpose, ACR: t.ACR, Until: t.Expires}
+	// Whoever acts for several organisations must have chosen one.
+	if len(t.Organization) == 1 {
+		id.Organization = t.Organization[0]
+	}
+	if own, ok := strings.CutPrefix(t.FHIRUser, "Patient/"); ok && id.Patient == "" {
+		id.Patient = own
+	}
+	return id, nil
+}
+
+// challenge is a refusal in the terms of RFC 6750 section 3.
+func challenge(r *authn.Refusal) *fhir.Problem {
+	p := fhir.NewProblem(fhir.Login, "authentication is required")
+	if r.Status == 400 {
+		p.Code = fhir.Invalid
+	}
+	p.Challenge = `Bearer realm="firebreak"`
+	if r.Code != "" {
+		p.Text = "the access token is not accepted"
+		p.Challenge += `, error="` + r.Code + `", error_description="` + r.Description + `"`
+	}
+	return p
+}
