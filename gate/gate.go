@@ -53,6 +53,7 @@ type Permit struct {
 	g     *Gate
 	p     Principal
 	plan  fhir.Plan
+	key   string
 	rules map[ruleKey]Rule
 }
 
@@ -64,6 +65,15 @@ type ruleKey struct {
 func (Permit) String() string   { return "permit" }
 func (Permit) GoString() string { return "permit" }
 
+// Key names everything that the permit's rules depend on: equal keys, equal
+// rules. It is "" for the zero Permit.
+func (m *Permit) Key() string {
+	if m == nil {
+		return ""
+	}
+	return m.key
+}
+
 // Principal is whose permit it is.
 func (m *Permit) Principal() Principal { return m.p }
 
@@ -73,7 +83,7 @@ func (g *Gate) Admit(p Principal, plan fhir.Plan) (*Permit, error) {
 	if !p.Valid() {
 		return nil, fhir.NewProblem(fhir.Login, "authentication is required")
 	}
-	m := &Permit{g: g, p: p, plan: plan, rules: map[ruleKey]Rule{}}
+	m := &Permit{g: g, p: p, plan: plan, key: p.digest + g.Epoch(), rules: map[ruleKey]Rule{}}
 	for _, t := range plan.Touches {
 		if t.Optional {
 			continue

@@ -43,6 +43,12 @@ func Seal(h Header, body []byte) Sealed {
 	return Sealed{h: h, body: body, hash: sha256.Sum256(body)}
 }
 
+// After is an older version together with its resource's current one.
+func (s Sealed) After(current Sealed) Sealed {
+	s.h.Current = &current
+	return s
+}
+
 // String, Format by %v and JSON of a Sealed say only that it is one.
 func (Sealed) String() string               { return "sealed" }
 func (Sealed) GoString() string             { return "sealed" }

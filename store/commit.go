@@ -93,10 +93,7 @@ func (t *Tx) intern(n *row, h gate.Header) (err error) {
 	if n.mention, err = t.in.subjects(t.ctx, h.Keys.Mentions); err != nil {
 		return err
 	}
-	if t.ts != t.in.known {
-		t.ts = t.in.known
-		clear(t.vis)
-	}
+	t.ts = t.in.known
 	return nil
 }
 

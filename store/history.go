@@ -20,6 +20,9 @@ func (t *Snapshot) History(typ, id string, h *fhir.History, after *gate.Position
 		action = fhir.ActRead
 	}
 	found := gate.Found{Total: 0}
+	if err := t.begin(); err != nil {
+		return found, err
+	}
 	v, err := t.visible(action, typ, false)
 	if err != nil || v.never() {
 		return found, err

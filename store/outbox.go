@@ -11,7 +11,7 @@ import (
 // Under is the same transaction under another permit.
 func (t *Tx) Under(m *gate.Permit) *Tx {
 	snap := *t.Snapshot
-	snap.m, snap.vis = m, map[visKey]*visibility{}
+	snap.m = m
 	return &Tx{Snapshot: &snap, in: t.in}
 }
 

@@ -23,9 +23,27 @@ func (t *Snapshot) Target(action fhir.Action, typ, id string) (gate.Sealed, bool
 }
 
 func (t *Snapshot) current(action fhir.Action, known bool, typ, id string) (gate.Sealed, bool, error) {
+	v, err := t.visible(action, typ, known)
+	if err != nil {
+		return gate.Sealed{}, false, err
+	}
+	// When classes decide alone, one statement is enough.
+	if len(v.groups) > 0 {
+		if err := t.begin(); err != nil {
+			return gate.Sealed{}, false, err
+		}
+	}
 	w, found, err := t.load(typ, id)
 	if err != nil || !found {
 		return gate.Sealed{}, false, err
+	}
+	if !t.begun && w.class >= int64(len(t.ts.classes)) { // interned since
+		if err := t.begin(); err != nil {
+			return gate.Sealed{}, false, err
+		}
+		if w, found, err = t.load(typ, id); err != nil || !found {
+			return gate.Sealed{}, false, err
+		}
 	}
 	return t.sealOne(action, known, &w)
 }
@@ -41,15 +59,28 @@ func (t *Snapshot) load(typ, id string) (w row, found bool, err error) {
 }
 
 func (t *Snapshot) sealOne(action fhir.Action, known bool, w *row) (gate.Sealed, bool, error) {
-	ties, err := t.facts([]row{*w})
+	rule, err := t.ruleAt(action, known, w)
 	if err != nil {
 		return gate.Sealed{}, false, err
+	}
+	var ties map[string]bool
+	switch rule.(type) {
+	case gate.Never:
+		return gate.Sealed{}, false, nil
+	case gate.Always: // relations to the caller don't matter
+	default:
+		if err := t.begin(); err != nil {
+			return gate.Sealed{}, false, err
+		}
+		if ties, err = t.facts([]row{*w}); err != nil {
+			return gate.Sealed{}, false, err
+		}
 	}
 	h, err := t.header(w, ties)
 	if err != nil {
 		return gate.Sealed{}, false, err
 	}
-	ok, err := t.admits(action, known, &h, w.body)
+	ok, err := t.holds(rule, &h, w.body)
 	if err != nil || !ok {
 		return gate.Sealed{}, false, err
 	}
@@ -58,6 +89,9 @@ func (t *Snapshot) sealOne(action fhir.Action, known bool, w *row) (gate.Sealed,
 
 // Version finds one version. It is visible when the current one is, too.
 func (t *Snapshot) Version(typ, id, version string) (gate.Sealed, bool, error) {
+	if err := t.begin(); err != nil {
+		return gate.Sealed{}, false, err
+	}
 	cur, found, err := t.load(typ, id)
 	if err != nil || !found {
 		return gate.Sealed{}, false, err
@@ -88,18 +122,9 @@ func (t *Snapshot) sealVersion(action fhir.Action, w, cur *row) (gate.Sealed, bo
 	if w.seq == cur.seq {
 		return current, true, nil
 	}
-	ties, err := t.facts([]row{*w})
-	if err != nil {
-		return gate.Sealed{}, false, err
-	}
-	h, err := t.header(w, ties)
-	if err != nil {
-		return gate.Sealed{}, false, err
-	}
-	ok, err = t.admits(action, false, &h, w.body)
+	s, ok, err := t.sealOne(action, false, w)
 	if err != nil || !ok {
 		return gate.Sealed{}, false, err
 	}
-	h.Current = &current
-	return gate.Seal(h, w.body), true, nil
+	return s.After(current), true, nil
 }

@@ -215,14 +215,16 @@ func (t *Snapshot) holds(r gate.Rule, h *gate.Header, body []byte) (bool, error)
 	}
 }
 
-// admits is net 1 in Go for a row, by the action's visibility.
-func (t *Snapshot) admits(action fhir.Action, known bool, h *gate.Header, body []byte) (bool, error) {
-	rule, err := t.m.Rule(action, h.Type)
+// ruleAt is the rule for a row's class: net 1, but for its keys and content.
+func (t *Snapshot) ruleAt(action fhir.Action, known bool, w *row) (gate.Rule, error) {
+	typ := r4.TypeName(uint16(w.typ))
+	ask := t.m.Rule
 	if known {
-		rule, err = t.m.Known(action, h.Type)
+		ask = t.m.Known
 	}
+	rule, err := ask(action, typ)
 	if err != nil {
-		return false, err
+		return gate.Never{}, err
 	}
-	return t.holds(gate.AtClass(rule, h.Class), h, body)
+	return gate.AtClass(rule, t.ts.class(w.class)), nil
 }

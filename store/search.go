@@ -18,6 +18,9 @@ var ErrPosition = errors.New("no such position")
 // Search finds one page of a query, and its exact total when asked.
 func (t *Snapshot) Search(q *search.Query, after *gate.Position, total bool) (gate.Found, error) {
 	found := gate.Found{Total: -1}
+	if err := t.begin(); err != nil {
+		return found, err
+	}
 	branches, err := t.branches(q)
 	if err != nil {
 		return found, err

@@ -16,7 +16,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"firebreak/clock"
@@ -45,7 +44,7 @@ type Store struct {
 	writer  *writer
 	terms   *terms
 	extract *search.Extractor
-	plans   sync.Map // fingerprint of rule and classes → *visibility
+	vis     visCache
 	rows    rowSource
 }
 
@@ -113,15 +112,13 @@ func (s *Store) session(ctx context.Context) (*session, error) {
 func (s *Store) View(ctx context.Context, m *gate.Permit, fn func(*Snapshot) error) error {
 	select {
 	case x := <-s.readers:
-		defer func() { s.readers <- x }()
-		if err := x.exec(ctx, s.dialect.beginRead); err != nil {
-			return fmt.Errorf("begin: %w", err)
-		}
-		defer x.rollback()
-		snap, err := s.snapshot(ctx, x, m)
-		if err != nil {
-			return err
-		}
+		snap := &Snapshot{s: s, ctx: ctx, x: x, m: m, now: s.opt.Clock.Now(), ts: s.terms.set.Load()}
+		defer func() {
+			if snap.begun {
+				x.rollback()
+			}
+			s.readers <- x
+		}()
 		return fn(snap)
 	case <-ctx.Done():
 		return ctx.Err()
@@ -136,7 +133,8 @@ type Snapshot struct {
 	m   *gate.Permit
 	now time.Time
 	ts  *termSet
-	vis map[visKey]*visibility
+	// begun says that the transaction is open that makes statements agree.
+	begun bool
 	// known, while a condition is compiled, widens visibility to what the caller
 	// may know of for this action.
 	known fhir.Action
@@ -144,10 +142,17 @@ type Snapshot struct {
 	aliases int
 }
 
-func (s *Store) snapshot(ctx context.Context, x *session, m *gate.Permit) (*Snapshot, error) {
-	ts, err := s.terms.current(ctx, x)
-	if err != nil {
-		return nil, err
+// begin takes the snapshot. A single statement is a snapshot by itself, so a
+// read that needs no second one does without.
+func (t *Snapshot) begin() error {
+	if t.begun {
+		return nil
 	}
-	return &Snapshot{s: s, ctx: ctx, x: x, m: m, now: s.opt.Clock.Now(), ts: ts, vis: map[visKey]*visibility{}}, nil
+	if err := t.x.exec(t.ctx, t.s.dialect.beginRead); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	t.begun = true
+	var err error
+	t.ts, err = t.s.terms.current(t.ctx, t.x)
+	return err
 }

@@ -4,18 +4,47 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"firebreak/fhir"
 	"firebreak/fhir/r4"
 	"firebreak/gate"
 )
 
-// visKey names one visibility of a snapshot: which rows of a type are seen for
-// an action. Type "" is all types.
+// visKey names everything a visibility depends on: who asks under which
+// policies, for what action on what type ("" is all types), and the set of
+// classes it has been worked out for. A set with one more class is another key,
+// so a class interned later is never missed.
 type visKey struct {
+	caller string
 	action fhir.Action
 	known  bool
 	typ    string
+	terms  *termSet
+}
+
+// visCache keeps visibilities; ties are not part of them, so it never holds
+// what a revocation should have ended.
+type visCache struct {
+	mu sync.RWMutex
+	m  map[visKey]*visibility
+}
+
+const maxVisibilities = 4096
+
+func (c *visCache) get(k visKey) *visibility {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.m[k]
+}
+
+func (c *visCache) put(k visKey, v *visibility) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m == nil || len(c.m) >= maxVisibilities {
+		c.m = map[visKey]*visibility{}
+	}
+	c.m[k] = v
 }
 
 // visibility is a rule answered for every interned class: which classes are
@@ -36,8 +65,8 @@ func (v *visibility) never() bool { return len(v.whole) == 0 && len(v.groups) ==
 // visible is the visibility of a type for an action. known widens it to the
 // rows that a change may at least refuse openly.
 func (t *Snapshot) visible(action fhir.Action, typ string, known bool) (*visibility, error) {
-	key := visKey{action, known, typ}
-	if v, ok := t.vis[key]; ok {
+	key := visKey{t.m.Key(), action, known, typ, t.ts}
+	if v := t.s.vis.get(key); v != nil {
 		return v, nil
 	}
 	v := &visibility{}
@@ -75,7 +104,7 @@ func (t *Snapshot) visible(action fhir.Action, typ string, known bool) (*visibil
 			v.groups[i].classes = append(v.groups[i].classes, int64(id))
 		}
 	}
-	t.vis[key] = v
+	t.s.vis.put(key, v)
 	return v, nil
 }
 

@@ -208,11 +208,6 @@ func (w *writer) call(ctx context.Context, c *change, in *interner) (err error) 
 			err = fmt.Errorf("panic in a change: %v\n%s", p, debug.Stack())
 		}
 	}()
-	snap, err := w.s.snapshot(ctx, w.x, c.m)
-	if err != nil {
-		return err
-	}
-	snap.ts = in.known
-	tx := &Tx{Snapshot: snap, in: in}
+	tx := &Tx{Snapshot: &Snapshot{s: w.s, ctx: ctx, x: w.x, m: c.m, now: w.s.opt.Clock.Now(), ts: in.known, begun: true}, in: in}
 	return c.fn(tx)
 }
