@@ -94,6 +94,7 @@ func (g *generator) directory() {
 	g.hospital(g.north, north, 10)
 	g.hospital(g.south, south, 20)
 	g.practitioner(post{id: officerID, user: "officer", family: "Osei", given: "Grace", gender: "female"}, 30)
+	g.practitioner(post{id: adminID, user: "admin", family: "Whitlock", given: "Owen", gender: "male"}, 31)
 	kind := concept{"http://terminology.hl7.org/CodeSystem/organization-type", "ins", "Insurance Company"}
 	for _, name := range []string{"Lakeside Mutual Health Plan", "Commonwealth Care Fund"} {
 		g.payers = append(g.payers, g.put(entry{typ: "Organization", asserts: true, display: name,

@@ -22,6 +22,7 @@ const (
 	diazID      = "nurse-diaz"
 	chenID      = "dr-chen"
 	officerID   = "officer"
+	adminID     = "admin"
 	clinicScope = "openid fhirUser user/*.cruds"
 )
 
@@ -42,7 +43,7 @@ func Users() []User {
 			Roles: []string{"patient"}, Scope: "openid fhirUser launch/patient patient/*.rs"},
 		{Name: "officer", FHIRUser: "Practitioner/" + officerID, Roles: []string{"security-officer"},
 			Scope: "openid fhirUser user/AuditEvent.rs user/Provenance.rs user/Consent.rs"},
-		{Name: "admin", Roles: []string{"admin"}, Scope: "openid user/*.rs"},
+		{Name: "admin", FHIRUser: "Practitioner/" + adminID, Roles: []string{"admin"}, Scope: clinicScope},
 		{Name: "warehouse", Roles: []string{"system"}, Scope: "system/*.rs", Client: true},
 	}
 }

@@ -1,0 +1,86 @@
+// Command bench measures Firebreak in ratios within one run on one machine:
+// against a bare server over the same TLS, against itself with the gate
+// permitting all and the audit off, and as data grows by steps of ten. It
+// prints the tables of docs/performance.md.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "server" {
+		if err := serverMain(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench server:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	dir := flag.String("dir", filepath.Join(os.TempDir(), "firebreak-bench"), "where stores are kept between runs")
+	largest := flag.Int("n", 100_000, "largest data set, in resources; steps of ten from 10 000")
+	only := flag.String("only", "", "comma-separated parts: http, create, search, totals, policies, start")
+	seconds := flag.Duration("t", 5*time.Second, "time of each measurement over HTTP")
+	requests := flag.String("requests", "", "of the http part: only requests whose name begins with this")
+	profiles := flag.String("profiles", "", "folder for CPU profiles of the servers")
+	flag.Parse()
+	if err := os.MkdirAll(*dir, 0o700); err != nil {
+		fail(err)
+	}
+	b := &bench{dir: *dir, largest: *largest, seconds: *seconds, profiles: *profiles, requests: *requests}
+	for _, part := range []struct {
+		name string
+		run  func() error
+	}{
+		{"http", b.http}, {"create", b.create}, {"search", b.search}, {"totals", b.totals}, {"policies", b.policies}, {"start", b.start},
+	} {
+		if *only != "" && !slices.Contains(strings.Split(*only, ","), part.name) {
+			continue
+		}
+		if err := part.run(); err != nil {
+			fail(fmt.Errorf("%s: %w", part.name, err))
+		}
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	os.Exit(1)
+}
+
+type bench struct {
+	dir     string
+	largest int
+	seconds time.Duration
+	// profiles is where the servers write CPU profiles, or "".
+	profiles string
+	requests string
+}
+
+// sizes are the data sets: 10 000 and steps of ten up to the largest.
+func (b *bench) sizes() []int {
+	var out []int
+	for n := 10_000; n <= b.largest; n *= 10 {
+		out = append(out, n)
+	}
+	return out
+}
+
+// median runs fn n times and gives the middle duration.
+func median(n int, fn func() error) (time.Duration, error) {
+	var all []time.Duration
+	for range n {
+		start := now()
+		if err := fn(); err != nil {
+			return 0, err
+		}
+		all = append(all, now().Sub(start))
+	}
+	slices.Sort(all)
+	return all[len(all)/2], nil
+}

@@ -1,0 +1,240 @@
+package firebreak
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// keysOf are the keys of a configuration type, "tls.cert", "issuers[].name".
+func keysOf(t reflect.Type, prefix string) []string {
+	var out []string
+	for i := range t.NumField() {
+		f := t.Field(i)
+		key := f.Tag.Get("koanf")
+		switch {
+		case key == "-":
+		case f.Type == reflect.TypeFor[Duration]():
+			out = append(out, prefix+key)
+		case f.Type.Kind() == reflect.Struct:
+			out = append(out, keysOf(f.Type, prefix+key+".")...)
+		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
+			out = append(out, keysOf(f.Type.Elem(), prefix+key+"[].")...)
+		default:
+			out = append(out, prefix+key)
+		}
+	}
+	return out
+}
+
+func TestEveryKeyIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _, _ := strings.Cut(string(doc), "## The directory")
+	documented := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]+) \\| ([^|]+) \\|$").FindAllStringSubmatch(text, -1) {
+		documented[m[1]] = true
+	}
+	keys := keysOf(reflect.TypeFor[Config](), "")
+	if len(keys) < 50 {
+		t.Fatalf("found %d keys only", len(keys))
+	}
+	for _, k := range keys {
+		if !documented[k] {
+			t.Errorf("%s is not in docs/configuration.md", k)
+		}
+		delete(documented, k)
+	}
+	for k := range documented {
+		t.Errorf("docs/configuration.md tells of %s, which there is not", k)
+	}
+}
+
+// good is a folder with all that a configuration needs, and the least of one.
+func good(t *testing.T) (dir, yaml string) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, mode := range map[string]os.FileMode{"cert.pem": 0o644, "key.pem": 0o600, "jwks.json": 0o644, "public.pem": 0o644, "secret": 0o600} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "open"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(dir, "open"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return dir, `
+dir: data
+base: https://fhir.example.org/fhir
+tls: {cert: cert.pem, key: key.pem}
+issuers:
+  - name: https://idp.example.org
+    audience: [https://fhir.example.org/fhir]
+    jwks_file: jwks.json
+    algorithms: [ES256]
+`
+}
+
+func loadText(t *testing.T, dir, yaml string) (Config, error) {
+	t.Helper()
+	path := filepath.Join(dir, "firebreak.yaml")
+	if err := os.WriteFile(path, []byte(yaml), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return LoadConfig(path)
+}
+
+func TestLeastConfigurationHasSafeDefaults(t *testing.T) {
+	dir, yaml := good(t)
+	cfg, err := loadText(t, dir, yaml)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := DefaultConfig()
+	want.Dir, want.Base = filepath.Join(dir, "data"), "https://fhir.example.org/fhir"
+	want.TLS.Cert, want.TLS.Key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	want.Store.SQLite, want.Audit.Dir = filepath.Join(dir, "data", "store.db"), filepath.Join(dir, "data", "audit")
+	want.Issuers = []IssuerConfig{{Name: "https://idp.example.org", Audience: []string{want.Base},
+		JWKSFile: filepath.Join(dir, "jwks.json"), Algorithms: []string{"ES256"}}}
+	if !reflect.DeepEqual(cfg, want) {
+		t.Errorf("got  %+v\nwant %+v", cfg, want)
+	}
+	if cfg.TLS.Min != "1.3" || !strings.HasPrefix(cfg.Listen, "127.0.0.1:") {
+		t.Errorf("defaults are not the safest: TLS %s, listen %s", cfg.TLS.Min, cfg.Listen)
+	}
+}
+
+func TestEveryKeyIsRead(t *testing.T) {
+	dir, _ := good(t)
+	cfg, err := loadText(t, dir, `
+dir: data
+listen: 0.0.0.0:443
+base: https://fhir.example.org/fhir
+hosts: [other.example.org]
+tenant: clinic
+tls: {cert: cert.pem, key: key.pem, min: 1.2, client_cas: public.pem, require_client_certificate: true}
+store: {postgres: "postgres://fb@db.example.org/fb?sslmode=verify-full", postgres_password_file: secret, readers: 16}
+audit: {dir: journal, segment: 1048576}
+issuers:
+  - {name: a, audience: [b], jwks_url: "http://127.0.0.1:9/k", plain_loopback: true, algorithms: [RS256], leeway: 30s, max_key_age: 1h,
+     fhir_bases: ["https://old.example.org/fhir"], claims: {client_id: c1, scope: c2, fhir_user: c3, patient: c4, organization: c5, roles: /c6, purpose: c7, acr: c8}}
+policies: {reload: 5s}
+limits: {body: 1, bodies: 2, gzip_ratio: 3, header: 4, url: 5, header_timeout: 6s, body_timeout: 7s, body_rate: 8, write_timeout: 9s, idle_timeout: 10s,
+  drain: 11s, connections: 12, per_peer: 13, requests: 14, streams: 15, entries: 16, count: 17, chain: 18, iterate: 19, page_life: 20s}
+allowed_origins: [https://app.example.org]
+log: {level: debug, format: text}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Of what can be set, only the alternatives to what is set above are empty.
+	empty := []string{"store.sqlite", "store.postgres_password_env", "policies.dir", "issuers[].jwks_file"}
+	if got := unset(reflect.ValueOf(cfg), ""); !slices.Equal(got, empty) {
+		t.Errorf("not read: %v, want %v", got, empty)
+	}
+	if cfg.Limits.PageLife.Duration != 20*time.Second || cfg.Limits.Iterate != 19 || cfg.TLS.Min != "1.2" || cfg.Issuers[0].Claims.Roles != "/c6" {
+		t.Errorf("read wrongly: %+v", cfg)
+	}
+}
+
+// unset are the keys without a value.
+func unset(v reflect.Value, prefix string) []string {
+	var out []string
+	for i := range v.NumField() {
+		key, x := v.Type().Field(i).Tag.Get("koanf"), v.Field(i)
+		switch {
+		case key == "-":
+		case x.Kind() == reflect.Slice && x.Type().Elem().Kind() == reflect.Struct:
+			out = append(out, unset(x.Index(0), prefix+key+"[].")...)
+		case x.Kind() == reflect.Struct && x.Type() != reflect.TypeFor[Duration]():
+			out = append(out, unset(x, prefix+key+".")...)
+		case x.IsZero():
+			out = append(out, prefix+key)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b string) int { return strings.Count(a, "[") - strings.Count(b, "[") })
+	return out
+}
+
+func TestWhatIsUnsafeOrUnknownStopsTheStart(t *testing.T) {
+	dir, yaml := good(t)
+	without := func(line string) string { return strings.Replace(yaml, line, "", 1) }
+	swap := func(old, new string) string { return strings.Replace(yaml, old, new, 1) }
+	for _, c := range []struct{ name, yaml, want string }{
+		{"unknown key", yaml + "tsl: {}\n", "unknown key tsl"},
+		{"unknown key in a section", yaml + "limits: {bodyy: 1}\n", "unknown key limits.bodyy"},
+		{"unknown key of an issuer", yaml + "    audiences: [x]\n", "unknown key issuers[0].audiences"},
+		{"key in another case", yaml + "Listen: \":1\"\n", "unknown key Listen"},
+		{"key given twice", yaml + "dir: other\n", "already defined"},
+		{"not YAML", "{", "yaml"},
+		{"text where a list belongs", yaml + "hosts: a\n", "hosts"},
+		{"time without a unit", yaml + "    leeway: 30\n", "times are written as 30s"},
+		{"no directory", without("dir: data\n"), "dir: must be set"},
+		{"no base", without("base: https://fhir.example.org/fhir\n"), "base: must be set"},
+		{"plain http", swap("base: https", "base: http"), "base: must be https"},
+		{"trailing slash", swap("org/fhir\n", "org/fhir/\n"), "base: must be https://host"},
+		{"user in base", swap("base: https://", "base: https://a:b@"), "base: must be https://host"},
+		{"old TLS", swap("key: key.pem", "key: key.pem, min: 1.1"), "tls.min: must be"},
+		{"no certificate", swap("cert: cert.pem, ", ""), "tls.cert: must be set"},
+		{"certificate not there", swap("cert.pem", "none.pem"), "tls.cert: there is no file"},
+		{"readable key", swap("key.pem", "public.pem"), "tls.key: others may read"},
+		{"client certificates without authorities", swap("key: key.pem", "key: key.pem, require_client_certificate: true"), "needs tls.client_cas"},
+		{"no issuer", yaml[:strings.Index(yaml, "issuers:")], "issuers: must name at least one"},
+		{"no audience", without("    audience: [https://fhir.example.org/fhir]\n"), "issuers[0].audience: must hold"},
+		{"empty audience", swap("audience: [https://fhir.example.org/fhir]", `audience: [""]`), "issuers[0].audience: must hold"},
+		{"no algorithms", without("    algorithms: [ES256]\n"), "issuers[0].algorithms: must name"},
+		{"much leeway", yaml + "    leeway: 61s\n", "issuers[0].leeway: must be"},
+		{"two sources of keys", yaml + "    jwks_url: https://idp.example.org/k\n", "exactly one of"},
+		{"keys over http", swap("jwks_file: jwks.json", "jwks_url: http://idp.example.org/k"), "issuers[0].jwks_url: must be https"},
+		{"keys over http, not loopback", swap("jwks_file: jwks.json", "plain_loopback: true\n    jwks_url: http://idp.example.org/k"), "issuers[0].jwks_url: must be https"},
+		{"policies not there", yaml + "policies: {dir: nowhere}\n", "policies.dir: there is no folder"},
+		{"policies that anybody may write", yaml + "policies: {dir: open}\n", "policies.dir: everybody may write"},
+		{"restless reload", yaml + "policies: {reload: 1ms}\n", "policies.reload: must be"},
+		{"journal among other files", yaml + "audit: {dir: data}\n", "audit.dir: must be a folder of its own"},
+		{"two stores", yaml + "store: {sqlite: a.db, postgres: postgres://u@localhost/d}\n", "exclude each other"},
+		{"database in the clear", yaml + "store: {postgres: postgres://u@db.example.org/d}\n", "store.postgres: needs sslmode=verify-full"},
+		{"database unverified", yaml + "store: {postgres: \"postgres://u@db.example.org/d?sslmode=require\"}\n", "store.postgres: needs sslmode=verify-full"},
+		{"database password for all", yaml + "store: {postgres: postgres://u:hunter2@localhost/d}\n", "store.postgres: holds a password"},
+		{"readable password file", yaml + "store: {postgres: postgres://u@localhost/d, postgres_password_file: public.pem}\n", "others may read"},
+		{"password variable empty", yaml + "store: {postgres: postgres://u@localhost/d, postgres_password_env: FIREBREAK_NO_SUCH}\n", "the variable it names is empty"},
+		{"plain origin", yaml + "allowed_origins: [http://app.example.org]\n", "allowed_origins"},
+		{"any origin", yaml + `allowed_origins: ["*"]` + "\n", "allowed_origins"},
+		{"negative limit", yaml + "limits: {body: -1}\n", "limits.body: must not be negative"},
+		{"log level", yaml + "log: {level: loud}\n", "log.level: must be"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := loadText(t, dir, c.yaml)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("error = %v, want one with %q", err, c.want)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error shows the password: %v", err)
+			}
+		})
+	}
+}
+
+func TestPasswordComesFromFileOrVariable(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "secret")
+	if err := os.WriteFile(path, []byte("p@ss word\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("FIREBREAK_TEST_PASSWORD", "p@ss word")
+	const where = "postgres://fb@localhost/db?sslmode=disable"
+	const want = "postgres://fb:p%40ss%20word@localhost/db?sslmode=disable"
+	for _, s := range []StoreConfig{{Postgres: where, PostgresPasswordFile: path}, {Postgres: where, PostgresPasswordEnv: "FIREBREAK_TEST_PASSWORD"}} {
+		if got, err := s.url(); err != nil || got != want {
+			t.Errorf("url = %q, %v, want %q", got, err, want)
+		}
+	}
+}

@@ -1,0 +1,301 @@
+package firebreak
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"firebreak/audit"
+	"firebreak/authn"
+	"firebreak/authz"
+	"firebreak/clock"
+	"firebreak/fhir"
+	"firebreak/fhir/search"
+	"firebreak/gate"
+	"firebreak/policies"
+	"firebreak/store"
+	"firebreak/transport"
+)
+
+// Instance is an open server: journal, store, policies, verifier and, when the
+// configuration has an address, a bound listener. Close it.
+type Instance struct {
+	cfg       Config
+	base      string
+	log       *slog.Logger
+	clock     clock.Clock
+	transport *transport.Server // nil without a listener
+	journal   *audit.Log
+	store     *store.Store
+	policies  *authz.Policies
+	server    *Server
+	operator  *Server // the same, for the operator's imports
+	parts     Parts
+}
+
+// Open opens everything that cfg names, in the order in which it depends on
+// each other, and puts on record what an earlier run left unsaid. The journal
+// comes first: its lock keeps a second server out (audit.ErrLocked). Without
+// cfg.Listen nothing is bound.
+func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *Instance, err error) {
+	cfg.resolve("")
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	i := &Instance{cfg: cfg, base: cfg.Base, log: log, clock: clock.System{}}
+	defer func() {
+		if err != nil {
+			_ = i.Close()
+		}
+	}()
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("dir: %w", err)
+	}
+	if i.journal, err = audit.Open(cfg.Audit.Dir, audit.Options{Clock: i.clock.Now, SegmentSize: cfg.Audit.Segment}); err != nil {
+		return nil, fmt.Errorf("audit journal %s: %w", cfg.Audit.Dir, err)
+	}
+	if i.policies, err = authz.NewPolicies(cfg.policies); err != nil {
+		return nil, fmt.Errorf("policies: %w", err)
+	}
+	if i.store, err = cfg.openStore(ctx, i.clock, log); err != nil {
+		return nil, err
+	}
+	if err := Recover(ctx, i.store, i.journal); err != nil {
+		return nil, fmt.Errorf("recover: %w", err)
+	}
+	if err := i.listen(); err != nil {
+		return nil, err
+	}
+	if err := i.assemble(ctx); err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+// assemble makes the servers, once the base is known.
+func (i *Instance) assemble(ctx context.Context) error {
+	verifier, err := i.verifier()
+	if err != nil {
+		return err
+	}
+	key, err := i.store.Setting(ctx, "page-key", func() []byte {
+		b := make([]byte, 32)
+		_, _ = rand.Read(b) // never fails
+		return b
+	})
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	l := i.cfg.Limits
+	i.parts = Parts{Base: i.base, Authn: Bearer{Verifier: verifier, Tenant: i.cfg.Tenant},
+		Layers:  []gate.Authorizer{authz.NewScopes(search.NewExtractor(i.base), i.base), i.policies},
+		Backend: SQL{Store: i.store}, Journal: i.journal, Clock: i.clock, PageKey: key, Log: i.log,
+		Limits: Limits{Entries: l.Entries, Count: l.Count, Chain: l.Chain, Iterate: l.Iterate, PageLife: l.PageLife.Duration}}
+	if i.server, err = New(i.parts); err != nil {
+		return err
+	}
+	i.operator, err = New(i.parts.forOperator(i.cfg.Tenant))
+	return err
+}
+
+// verifier trusts the configured issuers, and must prove itself on forgeries
+// before the server starts.
+func (i *Instance) verifier() (*authn.Verifier, error) {
+	var issuers []authn.Issuer
+	for _, c := range i.cfg.Issuers {
+		issuers = append(issuers, c.issuer(i.base))
+	}
+	if i.cfg.LocalIssuer != "" {
+		local, err := LocalIssuer(i.cfg.LocalIssuer, i.base, i.cfg.LocalPurposes)
+		if err != nil {
+			return nil, err
+		}
+		issuers = append(issuers, local.Issuer())
+	}
+	v, err := authn.New(authn.Config{Issuers: issuers}, i.clock, &http.Transport{
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, Proxy: http.ProxyFromEnvironment,
+		TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: 10 * time.Second})
+	if err != nil {
+		return nil, fmt.Errorf("issuers: %w", err)
+	}
+	if err := v.SelfTest(); err != nil {
+		return nil, fmt.Errorf("issuers: self-test: %w", err)
+	}
+	return v, nil
+}
+
+// LocalIssuer is the issuer of a demo directory, for the service at base.
+func LocalIssuer(dir, base string, purposes map[string][]string) (*authn.LocalIssuer, error) {
+	return authn.OpenLocalIssuer(dir, authn.LocalConfig{Name: base + "/local-issuer", Audience: base, Purposes: purposes}, clock.System{})
+}
+
+func (i *Instance) listen() error {
+	if i.cfg.Listen == "" {
+		return nil
+	}
+	c, l := i.cfg, i.cfg.Limits
+	t := transport.Config{Listen: c.Listen, Base: c.Base, Hosts: c.Hosts, CertFile: c.TLS.Cert, KeyFile: c.TLS.Key,
+		RequireClientCertificate: c.TLS.RequireClientCertificate, AllowedOrigins: c.AllowedOrigins, Logger: i.log, Clock: i.clock,
+		Limits: transport.Limits{Body: l.Body, Bodies: l.Bodies, GzipRatio: l.GzipRatio, Header: l.Header, URL: l.URL,
+			HeaderTimeout: l.HeaderTimeout.Duration, BodyTimeout: l.BodyTimeout.Duration, BodyRate: l.BodyRate,
+			WriteTimeout: l.WriteTimeout.Duration, IdleTimeout: l.IdleTimeout.Duration, Drain: l.Drain.Duration,
+			Connections: l.Connections, PerPeer: l.PerPeer, Requests: l.Requests, Streams: l.Streams}}
+	if c.TLS.Min == "1.2" {
+		t.MinTLS = tls.VersionTLS12
+	}
+	if c.TLS.ClientCAs != "" {
+		pem, err := os.ReadFile(c.TLS.ClientCAs)
+		if err != nil {
+			return fmt.Errorf("tls.client_cas: %w", err)
+		}
+		t.ClientCAs = x509.NewCertPool()
+		if !t.ClientCAs.AppendCertsFromPEM(pem) {
+			return errors.New("tls.client_cas: holds no certificate")
+		}
+	}
+	var err error
+	i.transport, err = transport.New(t, func(ctx context.Context, req fhir.Request) gate.Reply { return i.server.Serve(ctx, req) })
+	if err != nil {
+		return err
+	}
+	i.base = i.transport.Base()
+	return nil
+}
+
+// Base is the service's URL.
+func (i *Instance) Base() string { return i.base }
+
+// Setting is store.Setting: a small fact of the directory, about no record.
+func (i *Instance) Setting(ctx context.Context, name string, make func() []byte) ([]byte, error) {
+	return i.store.Setting(ctx, name, make)
+}
+
+// Run answers requests until ctx ends and the running ones are answered. A
+// value on reload, such as a SIGHUP, reads the policies again at once.
+func (i *Instance) Run(ctx context.Context, reload <-chan os.Signal) error {
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	ticks := make(chan time.Time)
+	go i.tick(watching, ticks, reload)
+	go i.policies.Watch(watching, ticks, func(epoch string, err error) {
+		if err != nil {
+			i.log.Error("policies are not reloaded; those in force stay", "error", err)
+			return
+		}
+		i.log.Info("policies reloaded", "epoch", epoch)
+	})
+	return i.transport.Serve(ctx)
+}
+
+func (i *Instance) tick(ctx context.Context, ticks chan<- time.Time, reload <-chan os.Signal) {
+	every := time.NewTicker(i.cfg.Policies.Reload.Duration)
+	defer every.Stop()
+	for {
+		var now time.Time
+		select {
+		case now = <-every.C:
+		case <-reload:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case ticks <- now:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Close gives everything back, the journal last: what the store still had to
+// say is on record then.
+func (i *Instance) Close() error {
+	var all []error
+	if i.transport != nil {
+		if err := i.transport.Close(); !errors.Is(err, net.ErrClosed) { // Run has closed it before
+			all = append(all, err)
+		}
+	}
+	if i.store != nil {
+		// Outcomes that are on record leave the outbox with a commit; this is one.
+		_, err := i.store.Setting(context.Background(), "closed", func() []byte { return []byte{1} })
+		all = append(all, err, i.store.Close())
+	}
+	if i.journal != nil {
+		all = append(all, i.journal.Close())
+	}
+	return errors.Join(all...)
+}
+
+// policies opens the folder in force: the configured one, else DIR/policies
+// when it is there, else the built-in ones. It is asked at each reload.
+func (c Config) policies() (fs.FS, error) {
+	dir := c.Policies.Dir
+	if dir == "" {
+		dir = filepath.Join(c.Dir, "policies")
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			return policies.Default(), nil
+		}
+	}
+	var fault error
+	checkFolder(func(key, format string, args ...any) { fault = fmt.Errorf(format, args...) }, "", dir)
+	return os.DirFS(dir), fault
+}
+
+func (c Config) openStore(ctx context.Context, clk clock.Clock, log *slog.Logger) (*store.Store, error) {
+	opt := store.Options{Clock: clk, Log: log, Readers: c.Store.Readers}
+	if c.Store.Postgres == "" {
+		st, err := store.OpenSQLite(ctx, c.Store.SQLite, opt)
+		if err != nil {
+			return nil, fmt.Errorf("store: %w", err)
+		}
+		return st, nil
+	}
+	where, err := c.Store.url()
+	if err != nil {
+		return nil, err
+	}
+	return store.OpenPostgres(ctx, where, opt)
+}
+
+// url is the database's, with the password from where it is kept.
+func (s StoreConfig) url() (string, error) {
+	secret := ""
+	switch {
+	case s.PostgresPasswordEnv != "":
+		secret = os.Getenv(s.PostgresPasswordEnv)
+	case s.PostgresPasswordFile != "":
+		b, err := os.ReadFile(s.PostgresPasswordFile)
+		if err != nil {
+			return "", fmt.Errorf("store.postgres_password_file: %w", err)
+		}
+		secret = strings.TrimRight(string(b), "\r\n")
+	default:
+		return s.Postgres, nil
+	}
+	u, err := url.Parse(s.Postgres)
+	if err != nil {
+		return "", errors.New("store.postgres: not a URL")
+	}
+	u.User = url.UserPassword(u.User.Username(), secret)
+	return u.String(), nil
+}
+
+func (i IssuerConfig) issuer(base string) authn.Issuer {
+	c := i.Claims
+	return authn.Issuer{Name: i.Name, Audience: i.Audience, JWKSFile: i.JWKSFile, JWKSURL: i.JWKSURL, PlainLoopback: i.PlainLoopback,
+		Algorithms: i.Algorithms, Leeway: i.Leeway.Duration, MaxKeyAge: i.MaxKeyAge.Duration, FHIRBases: append([]string{base}, i.FHIRBases...),
+		Claims: authn.ClaimNames{ClientID: c.ClientID, Scope: c.Scope, FHIRUser: c.FHIRUser, Patient: c.Patient,
+			Organization: c.Organization, Roles: c.Roles, Purpose: c.Purpose, ACR: c.ACR}}
+}
