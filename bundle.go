@@ -3,9 +3,11 @@ package firebreak
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"firebreak/fhir"
+	"firebreak/fhir/r4"
 	"firebreak/fhirjson"
 	"firebreak/gate"
 	"firebreak/validate"
@@ -28,6 +30,7 @@ func (s *Server) entry(ctx context.Context, v *visit, e *fhir.Entry) gate.Cleare
 	case e.Problem != nil:
 		err = e.Problem
 	case e.Interaction.Kind == fhir.Capabilities:
+		inner.kind = fhir.Capabilities
 		answer, err = s.capabilities(inner)
 	default:
 		inner.kind = e.Interaction.Kind
@@ -63,7 +66,7 @@ func (s *Server) transaction(ctx context.Context, v *visit, i *fhir.Interaction)
 		}
 		m, err := s.gate.Admit(v.principal, fhir.Compile(e.Interaction))
 		if err != nil {
-			return gate.Cleared{}, fhir.AsProblem(err).At(e.Place)
+			return gate.Cleared{}, validate.Within(fhir.AsProblem(err), e.Place)
 		}
 		x.permits[n] = m
 	}
@@ -146,9 +149,6 @@ func (x *joined) run(t Tx) ([]effect, error) {
 	if err := x.each(func(i *fhir.Interaction) bool { return i.Kind == fhir.Create || i.Kind == fhir.Update }, x.identify); err != nil {
 		return nil, err
 	}
-	if err := x.overlap(); err != nil {
-		return nil, err
-	}
 	// Conditional references see what this transaction creates, so what has
 	// none is stored first.
 	for _, conditional := range []bool{false, true} {
@@ -164,6 +164,9 @@ func (x *joined) run(t Tx) ([]effect, error) {
 	if err := x.each(func(i *fhir.Interaction) bool { return i.Kind == fhir.Patch }, x.apply); err != nil {
 		return nil, err
 	}
+	if err := x.overlap(); err != nil {
+		return nil, err
+	}
 	err := x.each(func(i *fhir.Interaction) bool { return !i.Kind.Changes() }, x.look)
 	return x.effects, err
 }
@@ -174,11 +177,7 @@ func (x *joined) each(pick func(*fhir.Interaction) bool, do func(n int) error) e
 			continue
 		}
 		if err := do(n); err != nil {
-			p := fhir.AsProblem(err)
-			if p.Expression == "" {
-				p = p.At(x.entries[n].Place)
-			}
-			return p
+			return validate.Within(fhir.AsProblem(err), x.entries[n].Place)
 		}
 	}
 	return nil
@@ -216,14 +215,15 @@ func (x *joined) identify(n int) error {
 	return nil
 }
 
-// overlap refuses conditions that match what another entry changes.
+// overlap refuses a transaction in which two entries changed one resource, by
+// id or by condition; nothing of it is stored then.
 func (x *joined) overlap() error {
 	seen := map[string]bool{}
 	for n, e := range x.entries {
-		if x.created[n] == "" || e.Interaction.Kind == fhir.Create && x.found[n] != nil {
+		if !x.effects[n].changed {
 			continue
 		}
-		key := e.Interaction.Type + "/" + x.created[n]
+		key := x.effects[n].judged.Header().Reference()
 		if seen[key] {
 			return errOverlap.At(e.Place)
 		}
@@ -243,7 +243,7 @@ func (x *joined) apply(n int) (err error) {
 	}
 	switch {
 	case i.Kind == fhir.Create && x.found[n] != nil:
-		x.effects[n] = effect{judged: *x.found[n], shape: gate.Shape{Status: http.StatusOK, Location: true}}
+		x.effects[n] = effect{judged: *x.found[n], shape: gate.Shape{Status: http.StatusOK, Location: true, Return: i.Return}}
 	case i.Kind == fhir.Create:
 		x.effects[n], err = x.s.make(x.t, m, &i, x.created[n], http.MethodPost, fhir.ActCreate)
 	case i.Kind == fhir.Update && i.Query != nil && x.found[n] == nil:
@@ -262,17 +262,24 @@ func (x *joined) apply(n int) (err error) {
 // A conditional one must match exactly one resource that the caller may see.
 func (x *joined) rewritten(n int, resource fhirjson.Node) (*fhirjson.Doc, error) {
 	var failed error
-	out := fhir.Rewrite(resource, func(text string) (string, bool) {
+	root := restBase(x.entries[n].FullURL)
+	out := fhir.Rewrite(resource, func(text string, reference bool) (string, bool) {
 		if to, ok := x.ids[text]; ok {
 			return to, true
 		}
-		typ, cond, ok := strings.Cut(text, "?")
-		if !ok || strings.Contains(typ, ":") || failed != nil {
+		if to, ok := x.ids[root+text]; ok && reference && root != "" {
+			return to, true // bundle.html#references: relative to its own fullUrl
+		}
+		typ, cond, ok := conditional(text)
+		if !ok || !reference || failed != nil {
 			return "", false
 		}
 		ref, err := x.conditional(x.permits[n], typ, cond)
 		if err != nil {
-			failed = err
+			// The place is the resource, not the request's own criteria.
+			p := *fhir.AsProblem(err)
+			p.Issues, p.Expression = nil, x.entries[n].Interaction.Type
+			failed = &p
 			return "", false
 		}
 		return ref, true
@@ -302,13 +309,31 @@ func (x *joined) conditional(m *gate.Permit, typ, cond string) (string, error) {
 	return found.Header().Reference(), nil
 }
 
+// conditional takes a conditional reference apart: "Patient?identifier=x".
+func conditional(text string) (typ, cond string, ok bool) {
+	typ, cond, ok = strings.Cut(text, "?")
+	return typ, cond, ok && validate.ValidID(typ)
+}
+
 func hasConditionalReference(resource fhirjson.Node) bool {
-	for _, text := range fhir.References(resource) {
-		if typ, _, ok := strings.Cut(text, "?"); ok && !strings.Contains(typ, ":") && validate.ValidID(typ) {
-			return true
-		}
+	return slices.ContainsFunc(fhir.References(resource), func(text string) bool {
+		_, _, ok := conditional(text)
+		return ok
+	})
+}
+
+// restBase is the base URL, with a slash at its end, of a fullUrl that is
+// [base]/[type]/[id]; "" of any other.
+func restBase(fullURL string) string {
+	part := strings.Split(fullURL, "/")
+	n := len(part)
+	if n < 4 || !strings.HasPrefix(fullURL, "http") || !validate.ValidID(part[n-1]) {
+		return ""
 	}
-	return false
+	if _, ok := r4.TypeID(part[n-2]); !ok {
+		return ""
+	}
+	return strings.Join(part[:n-2], "/") + "/"
 }
 
 // look answers a reading entry on the transaction's own view of what it did.

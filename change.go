@@ -10,7 +10,6 @@ import (
 	"firebreak/fhir/patch"
 	"firebreak/fhirjson"
 	"firebreak/gate"
-	"firebreak/label"
 	"firebreak/store"
 )
 
@@ -28,17 +27,20 @@ type effect struct {
 // target is found, judged and replaced in one transaction; the intent is on
 // record before the commit, the outcome before the reply.
 func (s *Server) change(ctx context.Context, v *visit, m *gate.Permit, i *fhir.Interaction) (gate.Cleared, error) {
-	effects, _, err := s.commit(ctx, v, m, i.Kind, func(t Tx) ([]effect, error) {
+	effects, again, err := s.commit(ctx, v, m, i.Kind, func(t Tx) ([]effect, error) {
 		e, err := s.apply(t, v, m, i)
 		return []effect{e}, err
 	})
 	if err != nil {
 		return gate.Cleared{}, err
 	}
+	if again {
+		effects[0].shape.Return = i.Return
+	}
 	answer, err := s.show(m, v, effects[0], i.Pretty)
 	if err == nil {
 		v.record(gate.Event{Interaction: i.Kind, Type: i.Type, Status: answer.Status(), Epoch: s.gate.Epoch(),
-			Changed: changedBy(effects), Released: answer.Released(), Authority: label.AuthorityBearing(i.Type)})
+			Changed: changedBy(effects), Released: answer.Released()})
 	}
 	return answer, err
 }
@@ -77,7 +79,7 @@ func (s *Server) create(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, erro
 			return effect{}, err
 		}
 		if match != nil {
-			return effect{judged: *match, shape: gate.Shape{Status: http.StatusOK, Location: true}}, nil
+			return effect{judged: *match, shape: gate.Shape{Status: http.StatusOK, Location: true, Return: i.Return}}, nil
 		}
 	}
 	return s.make(t, m, i, s.ids.Resource(), http.MethodPost, fhir.ActCreate)
@@ -104,7 +106,7 @@ func (s *Server) make(t Tx, m *gate.Permit, i *fhir.Interaction, id, method stri
 
 // errNoClientID answers a PUT to an id that is absent, or hidden, or in use by
 // what the caller does not know of.
-var errNoClientID = fhir.NewProblem(fhir.NotAllowed, "resources are created by POST; this server chooses their ids")
+var errNoClientID = fhir.NewProblem(fhir.NotAllowed, "resources are created by POST; this server chooses their ids").Allowing("GET, HEAD")
 
 // draft stamps content with id, version and time. A copy that is not whole
 // cannot stand for the whole (security.html: redacted copies).
@@ -190,8 +192,11 @@ func (s *Server) patch(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, error
 	if err != nil {
 		return effect{}, err
 	}
-	if target == nil || target.Header().Deleted {
+	switch {
+	case target == nil:
 		return effect{}, fhir.Absent()
+	case target.Header().Deleted:
+		return effect{}, errDeleted
 	}
 	if err := precondition(i, target.Header()); err != nil {
 		return effect{}, err
@@ -243,13 +248,13 @@ func (s *Server) delete(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, erro
 // precondition compares If-Match and If-None-Match with what the caller is
 // known to see.
 func precondition(i *fhir.Interaction, h gate.Header) error {
-	if i.IfMatch != "" && i.IfMatch != "*" && i.IfMatch != h.Version {
+	switch {
+	case i.IfMatch != "" && (h.Deleted || !among(i.IfMatch, h.Version)):
 		return errStale
-	}
-	if i.IfNoneMatch == "*" && !h.Deleted || i.IfNoneMatch != "" && i.IfNoneMatch == h.Version {
-		return errStale
+	case i.IfNoneMatch != "" && !h.Deleted && among(i.IfNoneMatch, h.Version):
+		return errStale.At("http.If-None-Match")
 	}
 	return nil
 }
 
-var errStale = fhir.NewProblem(fhir.Stale, "the resource is not at the version that the request names")
+var errStale = fhir.NewProblem(fhir.Stale, "the resource is not at the version that the request names").At("http.If-Match")

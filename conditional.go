@@ -2,6 +2,9 @@ package firebreak
 
 import (
 	"errors"
+	"slices"
+	"strconv"
+	"strings"
 
 	"firebreak/fhir"
 	"firebreak/fhir/patch"
@@ -60,6 +63,11 @@ func absentIsNil(err error) error {
 	return err
 }
 
+// among reports whether a version is one of a list of If-Match or If-None-Match.
+func among(list, version string) bool {
+	return list == "*" || slices.Contains(strings.Split(list, ","), version)
+}
+
 // checkPatched parses and checks a patch's result.
 func checkPatched(body []byte, typ string) (*fhirjson.Doc, error) {
 	doc, err := fhirjson.Parse(body)
@@ -87,6 +95,10 @@ func patchProblem(err error) error {
 	case patch.TooLarge:
 		p.Code = fhir.TooMuch
 	}
-	p.Issues = []fhir.Issue{{Code: p.Code, Text: e.Error()}}
+	place := "http.body"
+	if e.Operation != patch.Whole {
+		place += "[" + strconv.Itoa(e.Operation) + "]"
+	}
+	p.Issues = []fhir.Issue{{Code: p.Code, Text: e.Error(), Expression: place}}
 	return p
 }

@@ -40,6 +40,7 @@ type Server struct {
 	ids     Identifiers
 	clock   clock.Clock
 	log     *slog.Logger
+	limit   time.Duration // of one request
 	// statement is the CapabilityStatement, made when first asked for.
 	statement func() ([]byte, error)
 }
@@ -59,7 +60,9 @@ type visit struct {
 // and a Reply exists only when its audit record is durable.
 func (s *Server) Serve(ctx context.Context, req fhir.Request) gate.Reply {
 	v := &visit{Request: &req, when: s.clock.Now()}
-	answer, err := s.answer(ctx, v)
+	limited, cancel := context.WithTimeout(ctx, s.limit)
+	defer cancel()
+	answer, err := s.answer(limited, v)
 	if err != nil {
 		answer = s.refuse(v, err)
 	}
@@ -135,6 +138,9 @@ func (s *Server) refuse(v *visit, err error) gate.Cleared {
 	case p.Code == fhir.Exception || p.Code == fhir.Unavailable:
 		s.log.Error("request failed", "visit", v.Visit, "interaction", string(v.kind), "error", p.Cause)
 	}
+	// A change that was committed and then could not be shown stays in the
+	// outbox: this refusal is not its outcome, and recovery puts that on record.
+	v.outboxes = nil
 	v.record(gate.Event{Interaction: v.kind, Status: p.Code.Status(), Problem: string(p.Text)})
 	return s.gate.ReleaseProblem(p, v.Visit, v.pretty)
 }
@@ -160,7 +166,7 @@ func (v *visit) record(e gate.Event) {
 	if v.principal.Valid() {
 		e.Principal = v.principal.Identity()
 	}
-	e.Method, e.Path, e.Query = v.Method, v.Path, v.Query
+	e.Method, e.Path, e.Query, e.Form = v.Method, v.Path, v.Query, formOf(v)
 	v.events = append(v.events, e)
 }
 

@@ -7,11 +7,11 @@ import (
 	"firebreak/audit"
 	"firebreak/fhir"
 	"firebreak/gate"
+	"firebreak/label"
 )
 
 // Journal makes records durable, in order. audit.Log is one.
 type Journal interface {
-	Append(ctx context.Context, payload []byte) (audit.Receipt, error)
 	Begin(payload []byte) *audit.Pending
 	Failed() error
 }
@@ -41,10 +41,12 @@ func record(e *gate.Event) audit.Record {
 	r := audit.Record{Kind: audit.Disclosure, Visit: e.Visit, Time: e.Time, Tenant: id.Tenant, Subject: id.Subject, Issuer: id.Issuer,
 		FHIRUser: id.FHIRUser, Organization: id.Organization, Roles: id.Roles, ClientID: id.ClientID, JTI: id.TokenID, Peer: e.Peer,
 		Interaction: string(e.Interaction), Operation: e.Operation, ResourceType: e.Type, Status: e.Status, Detail: e.Problem, RequestID: e.RequestID,
-		Epoch: e.Epoch, Query: []byte(e.Method + " /" + e.Path)}
+		Epoch: e.Epoch}
+	url := "/" + e.Path
 	if e.Query != "" {
-		r.Query = append(append(r.Query, '?'), e.Query...)
+		url += "?" + e.Query
 	}
+	r.Query = audit.RequestText(e.Method, url, nil, []byte(e.Form))
 	if id.Purpose != "" {
 		r.Purposes = []string{"http://terminology.hl7.org/CodeSystem/v3-ActReason|" + id.Purpose}
 	}
@@ -53,6 +55,11 @@ func record(e *gate.Event) audit.Record {
 		r.Kind = audit.Outcome
 	case e.Status >= 400:
 		r.Kind = audit.Denial
+	}
+	for _, x := range e.Changed {
+		if typ, _, _ := strings.Cut(x.Reference, "/"); label.AuthorityBearing(typ) {
+			r.Category = audit.AuthorizationChange
+		}
 	}
 	seen := map[string]bool{}
 	for _, list := range [][]gate.Released{e.Changed, e.Released} {

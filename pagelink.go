@@ -135,13 +135,12 @@ func (s *Server) further(ctx context.Context, v *visit, token string) (gate.Clea
 	}
 	after := l.After
 	l.After = nil
-	inner := *v
-	inner.Request = &req
+	v.Request = &req // what is on record is the search, not its link
 	switch {
 	case i.History != nil:
-		return s.historyPage(ctx, &inner, m, i, after, l)
+		return s.historyPage(ctx, v, m, i, after, l)
 	case i.Operation == "$everything":
-		return s.everythingPage(ctx, &inner, m, i, after, l)
+		return s.everythingPage(ctx, v, m, i, after, l)
 	}
-	return s.searchPage(ctx, &inner, m, i.Query, after, s.selfLink(&inner, i), l)
+	return s.searchPage(ctx, v, m, i, after, s.selfLink(v, i), l)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 
 	"firebreak/fhir"
@@ -20,7 +21,7 @@ func (s *Server) search(ctx context.Context, v *visit, m *gate.Permit, i *fhir.I
 	if q.Summary == search.SummaryCount {
 		q.Count = 0
 	}
-	return s.searchPage(ctx, v, m, q, nil, s.selfLink(v, i), link{Path: v.Path, Query: v.Query, Body: formOf(v), Strict: i.Strict})
+	return s.searchPage(ctx, v, m, i, nil, s.selfLink(v, i), link{Path: v.Path, Query: v.Query, Body: formOf(v), Strict: i.Strict})
 }
 
 // formOf is the form of a search by POST, which goes into the next page's link.
@@ -33,7 +34,8 @@ func formOf(v *visit) string {
 
 // searchPage finds, judges and releases one page. next is the link's content
 // but for the position.
-func (s *Server) searchPage(ctx context.Context, v *visit, m *gate.Permit, q *search.Query, after *gate.Position, self string, next link) (gate.Cleared, error) {
+func (s *Server) searchPage(ctx context.Context, v *visit, m *gate.Permit, i *fhir.Interaction, after *gate.Position, self string, next link) (gate.Cleared, error) {
+	q := i.Query
 	var found gate.Found
 	total := q.Total != search.TotalNone || q.Count == 0
 	err := s.backend.View(ctx, m, func(t Snapshot) (err error) {
@@ -46,6 +48,9 @@ func (s *Server) searchPage(ctx context.Context, v *visit, m *gate.Permit, q *se
 	matches, err := s.gate.Judge(m, fhir.ActSearch, found.Matches...)
 	if err != nil {
 		return gate.Cleared{}, err
+	}
+	if i.Types != nil {
+		matches = slices.DeleteFunc(matches, func(j gate.Judged) bool { return !slices.Contains(i.Types, j.Header().Type) })
 	}
 	includes, err := s.gate.JudgeIncluded(m, found.Includes...)
 	if err != nil {
@@ -69,7 +74,7 @@ func pageProblem(err error) error {
 	case errors.Is(err, store.ErrPosition):
 		return errPageGone
 	case errors.Is(err, store.ErrTooMany):
-		return fhir.NewProblem(fhir.TooMuch, "the includes bring in too many resources; ask for fewer").Because(err)
+		return fhir.NewProblem(fhir.TooMuch, "the includes bring in too many resources; ask for fewer").At("http._include").Because(err)
 	}
 	return err
 }
@@ -81,14 +86,22 @@ func (s *Server) selfLink(v *visit, i *fhir.Interaction) string {
 }
 
 func (s *Server) linkTo(path string, used []search.Pair) string {
-	var b strings.Builder
-	b.WriteString(s.base)
 	if path != "" {
-		b.WriteString("/" + path)
+		path = "/" + path
 	}
+	if len(used) > 0 {
+		path += "?" + queryOf(used)
+	}
+	return s.base + path
+}
+
+func queryOf(used []search.Pair) string {
+	var b strings.Builder
 	for n, p := range used {
-		b.WriteByte("?&"[min(n, 1)])
-		b.WriteString(url.QueryEscape(p.Name) + "=" + queryEscape(p.Value))
+		if n > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(queryEscape(p.Name) + "=" + queryEscape(p.Value))
 	}
 	return b.String()
 }

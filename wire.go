@@ -44,6 +44,7 @@ type Limits struct {
 	Chain    int // hops of a chained parameter; 0 means 3
 	Iterate  int // includes with :iterate; 0 means 5
 	PageLife time.Duration
+	Time     time.Duration // of one request inside the pipeline; 0 means 30 s
 }
 
 // New puts a Server together.
@@ -60,6 +61,9 @@ func New(p Parts) (*Server, error) {
 	if p.Labeler == nil {
 		p.Labeler = label.Labeler{Base: p.Base}
 	}
+	if p.Limits.Time == 0 {
+		p.Limits.Time = 30 * time.Second
+	}
 	if p.Limits.PageLife == 0 {
 		p.Limits.PageLife = time.Hour
 	}
@@ -71,7 +75,7 @@ func New(p Parts) (*Server, error) {
 		p.Log.Error("the two nets differ; the row is withheld", "layer", layer, "type", h.Type)
 	}
 	s := &Server{base: p.Base, gate: gate.New(p.Labeler, mismatch, p.Layers...), authn: p.Authn, backend: p.Backend, journal: p.Journal,
-		links: links, ids: p.IDs, clock: p.Clock, log: p.Log,
+		links: links, ids: p.IDs, limit: p.Limits.Time, clock: p.Clock, log: p.Log,
 		parser: &validate.Parser{Base: p.Base, Now: p.Clock.Now, MaxEntries: p.Limits.Entries, MaxCount: p.Limits.Count,
 			MaxChain: p.Limits.Chain, MaxIncl: p.Limits.Iterate}}
 	s.statement = sync.OnceValues(func() ([]byte, error) { return json.Marshal(capabilityStatement(p.Base)) })

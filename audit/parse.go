@@ -37,6 +37,7 @@ func ParseRecord(payload []byte) (Record, error) {
 	r.ClientID, r.ClientName, r.JTI = text("clientId"), text("clientName"), text("jti")
 	r.Purposes, r.Peer, r.Server = texts(root.Field("purposes")), text("peer"), text("server")
 	r.Interaction, r.Operation, r.ResourceType = text("interaction"), text("operation"), text("resourceType")
+	r.Category = text("category")
 	for t := range root.Field("targets").Children() {
 		r.Targets = append(r.Targets, Target{
 			Type: t.Field("type").Text(), ID: t.Field("id").Text(),

@@ -31,6 +31,10 @@ type Target struct {
 	Labels  []string // security labels, "system|code"
 }
 
+// AuthorizationChange is the category of a change to a resource that can change
+// who sees what: a care team, a role, an organisation.
+const AuthorizationChange = "authorization-change"
+
 // Record says what happened, in plain fields; absent is empty. It holds what the
 // IHE BALP patterns need (ITI TF-1 §52, ITI TF-3 §5.7), both for this server's
 // AuditEvent and for one per patient. It has no field for a token or a password,
@@ -57,6 +61,7 @@ type Record struct {
 	Interaction  string // FHIR's word: read, vread, search-type, update…
 	Operation    string // "$everything"
 	ResourceType string
+	Category     string // AuthorizationChange, or ""
 	Targets      []Target
 	Patients     []string // whose records: "Patient/123"
 	Consents     []string // that the decision rests on: "Consent/c1"
@@ -100,6 +105,7 @@ func (r Record) Append(dst []byte) []byte {
 	e.text("interaction", r.Interaction)
 	e.text("operation", r.Operation)
 	e.text("resourceType", r.ResourceType)
+	e.text("category", r.Category)
 	e.targets(r.Targets)
 	e.texts("patients", r.Patients)
 	e.texts("consents", r.Consents)

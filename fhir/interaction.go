@@ -76,7 +76,9 @@ type Interaction struct {
 	IfModifiedSince time.Time
 
 	History   *History
-	Operation string // "$everything", "$validate"
+	Operation string   // "$everything", "$validate"
+	Types     []string // $everything: the types _type asks for, nil for all
+	Mode      string   // $validate: create, update, delete, profile or ""
 	Entries   []Entry
 
 	Return Return

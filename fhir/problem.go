@@ -50,6 +50,8 @@ type Problem struct {
 	Expression string
 	// Challenge is the WWW-Authenticate value of a 401 or 403 (RFC 6750), or "".
 	Challenge string
+	// Allow is the Allow value of a 405 (RFC 9110 section 15.5.6), or "".
+	Allow string
 	// Cause is for the log only.
 	Cause error
 }
@@ -72,6 +74,13 @@ func NewProblem(code Code, text Literal) *Problem {
 func (p *Problem) At(expression string) *Problem {
 	q := *p
 	q.Expression = expression
+	return &q
+}
+
+// Allowing returns a copy that names the methods that are allowed instead.
+func (p *Problem) Allowing(methods string) *Problem {
+	q := *p
+	q.Allow = methods
 	return &q
 }
 

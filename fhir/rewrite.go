@@ -11,8 +11,9 @@ import (
 // knows which ids its entries got (http.html#transaction): in
 // Reference.reference, in elements of type uri, url, oid and uuid, and in the
 // narrative's links; not in canonicals. to returns the replacement of a text
-// and whether there is one.
-func Rewrite(resource fhirjson.Node, to func(text string) (string, bool)) []byte {
+// and whether there is one; reference says that it is of a Reference.reference,
+// the only one of these that may be conditional.
+func Rewrite(resource fhirjson.Node, to func(text string, reference bool) (string, bool)) []byte {
 	w := rewriter{to: to, base: 0}
 	start, _ := resource.Span()
 	w.base = start
@@ -23,12 +24,17 @@ func Rewrite(resource fhirjson.Node, to func(text string) (string, bool)) []byte
 // References yields the text of every Reference.reference of a resource.
 func References(resource fhirjson.Node) []string {
 	var out []string
-	Rewrite(resource, func(text string) (string, bool) {
-		out = append(out, text)
+	Rewrite(resource, func(text string, reference bool) (string, bool) {
+		if reference {
+			out = append(out, text)
+		}
 		return "", false
 	})
 	return out
 }
+
+// literal stands for the type of Reference.reference, which R4 calls a string.
+const literal = "Reference.reference"
 
 type edit struct {
 	start, end int
@@ -36,7 +42,7 @@ type edit struct {
 }
 
 type rewriter struct {
-	to    func(string) (string, bool)
+	to    func(string, bool) (string, bool)
 	base  int
 	edits []edit
 }
@@ -53,7 +59,7 @@ func (w *rewriter) object(n fhirjson.Node, typ string) {
 			continue
 		}
 		if typ == "Reference" && name == "reference" {
-			elementType = "uri"
+			elementType = literal
 		}
 		for v := range m.Each() {
 			w.value(v, elementType)
@@ -72,8 +78,8 @@ func (w *rewriter) value(v fhirjson.Node, typ string) {
 		w.object(v, typ)
 	case fhirjson.String:
 		switch typ {
-		case "uri", "url", "oid", "uuid":
-			if s, ok := w.to(v.Text()); ok {
+		case "uri", "url", "oid", "uuid", literal:
+			if s, ok := w.to(v.Text(), typ == literal); ok {
 				w.edit(v, s)
 			}
 		case "xhtml":
@@ -104,7 +110,7 @@ func (w *rewriter) narrative(v fhirjson.Node) {
 		}
 		link := rest[i : i+end]
 		b.WriteString(rest[:i])
-		if s, ok := w.to(link); ok {
+		if s, ok := w.to(link, false); ok {
 			b.WriteString(s)
 			changed = true
 		} else {

@@ -22,12 +22,14 @@ func Stamp(resource fhirjson.Node, id, version string, updated time.Time) ([]byt
 	b = append(b, `,"meta":{"versionId":`...)
 	b = fhirjson.AppendQuote(b, version)
 	b = append(append(append(b, `,"lastUpdated":"`...), FormatInstant(updated)...), '"')
-	for m := range resource.Field("meta").Children() {
-		switch m.Name() {
-		case "versionId", "lastUpdated", "_versionId", "_lastUpdated":
-			continue
+	if meta := resource.Field("meta"); meta.Kind() == fhirjson.Object {
+		for m := range meta.Children() {
+			switch m.Name() {
+			case "versionId", "lastUpdated", "_versionId", "_lastUpdated":
+				continue
+			}
+			b = appendMember(b, m)
 		}
-		b = appendMember(b, m)
 	}
 	b = append(b, '}')
 	for m := range resource.Children() {

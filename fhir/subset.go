@@ -70,30 +70,21 @@ func keeps(typ *r4.Type, property string, summary search.Summary, elements map[s
 	return mandatory
 }
 
+// appendSubsettedMeta appends meta with the tag beside the tags it has.
 func appendSubsettedMeta(b []byte, meta fhirjson.Node) []byte {
-	b = append(b, `,"meta":{`...)
-	first, tagged := true, false
-	for m := range meta.Children() {
-		if !first {
-			b = append(b, ',')
+	b = append(append(b, `,"meta":{"tag":[`...), subsetted...)
+	if tags := meta.Field("tag"); tags.Kind() == fhirjson.Array {
+		for tag := range tags.Each() {
+			b = append(append(b, ','), tag.Raw()...)
 		}
-		first = false
-		b = fhirjson.AppendQuote(b, m.Name())
-		b = append(b, ':')
-		if m.Name() == "tag" && m.Len() > 0 {
-			raw := m.Raw()
-			b = append(b, raw[:len(raw)-1]...)
-			b = append(append(append(b, ','), subsetted...), ']')
-			tagged = true
-			continue
-		}
-		b = append(b, m.Raw()...)
 	}
-	if !tagged {
-		if !first {
-			b = append(b, ',')
+	b = append(b, ']')
+	if meta.Kind() == fhirjson.Object {
+		for m := range meta.Children() {
+			if m.Name() != "tag" {
+				b = appendMember(b, m)
+			}
 		}
-		b = append(append(append(b, `"tag":[`...), subsetted...), ']')
 	}
 	return append(b, '}')
 }

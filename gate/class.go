@@ -92,9 +92,13 @@ func ParseClass(key string) Class {
 	if len(parts) != 8 {
 		return Class{}
 	}
-	return Class{Tenant: parts[0], Type: parts[1], Organization: parts[2], Custodian: parts[3],
+	c := Class{Tenant: parts[0], Type: parts[1], Organization: parts[2], Custodian: parts[3],
 		Confidentiality: ConfidentialityOf(parts[4]), Sensitivities: list(parts[5]), Caveats: list(parts[6]),
 		Asserted: strings.Contains(parts[7], "a"), Linked: strings.Contains(parts[7], "l")}
+	if c.Key() != key { // a class has one key
+		return Class{}
+	}
+	return c
 }
 
 func list(s string) []string {

@@ -21,11 +21,11 @@ type Event struct {
 	Method      string
 	Path        string // the request's path and query as received, BALP entity.query
 	Query       string
+	Form        string // of a search by POST, as received
 	Status      int
 	Problem     string // the literal text of the refusal or failure, or ""
 	Released    []Released
 	Changed     []Released
-	Authority   bool // an authority-bearing resource changed
 	Epoch       string
 }
 
@@ -35,13 +35,15 @@ type AuditSink interface {
 }
 
 // Close mints the Reply of an answer whose events are on record. When they
-// cannot be recorded the answer does not leave: the Reply is an empty 503.
+// cannot be recorded the answer does not leave: the Reply is an empty 503. So is
+// that of an answer that nobody released, and then too the events are recorded.
 func (g *Gate) Close(ctx context.Context, sink AuditSink, c Cleared, events []Event, header [][2]string) (Reply, error) {
-	if !c.ok {
-		return Reply{}, nil
-	}
 	if err := sink.Record(ctx, events); err != nil {
 		return Reply{}, err
 	}
-	return Reply{status: c.status, header: append(c.header[:len(c.header):len(c.header)], header...), body: c.body}, nil
+	if c.in.empty() {
+		return Reply{}, nil
+	}
+	in := c.in.lift()
+	return Reply{cover(reply{status: in.status, header: append(in.header[:len(in.header):len(in.header)], header...), body: in.body})}, nil
 }

@@ -10,6 +10,7 @@
 package gate
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -49,12 +50,21 @@ func (g *Gate) Epoch() string {
 }
 
 // Permit is the right to try a plan. Its zero value permits nothing.
-type Permit struct {
+type Permit struct{ in veil[permit] }
+
+type permit struct {
 	g     *Gate
 	p     Principal
-	plan  fhir.Plan
 	key   string
 	rules map[ruleKey]Rule
+}
+
+// at is what the permit holds; a nil Permit is as good as a zero one.
+func (m *Permit) at() *permit {
+	if m == nil {
+		return new(permit)
+	}
+	return m.in.lift()
 }
 
 type ruleKey struct {
@@ -67,15 +77,10 @@ func (Permit) GoString() string { return "permit" }
 
 // Key names everything that the permit's rules depend on: equal keys, equal
 // rules. It is "" for the zero Permit.
-func (m *Permit) Key() string {
-	if m == nil {
-		return ""
-	}
-	return m.key
-}
+func (m *Permit) Key() string { return m.at().key }
 
 // Principal is whose permit it is.
-func (m *Permit) Principal() Principal { return m.p }
+func (m *Permit) Principal() Principal { return m.at().p }
 
 // Admit decides from the request alone, before anything stored is looked at: a
 // plan is refused when it must touch what the caller may never touch.
@@ -83,7 +88,6 @@ func (g *Gate) Admit(p Principal, plan fhir.Plan) (*Permit, error) {
 	if !p.Valid() {
 		return nil, fhir.NewProblem(fhir.Login, "authentication is required")
 	}
-	m := &Permit{g: g, p: p, plan: plan, key: p.digest + g.Epoch(), rules: map[ruleKey]Rule{}}
 	for _, t := range plan.Touches {
 		if t.Optional {
 			continue
@@ -96,7 +100,7 @@ func (g *Gate) Admit(p Principal, plan fhir.Plan) (*Permit, error) {
 			return nil, refusal(layer)
 		}
 	}
-	return m, nil
+	return &Permit{cover(permit{g: g, p: p, key: p.digest + g.Epoch(), rules: map[ruleKey]Rule{}})}, nil
 }
 
 // refusal is a 403 that depends on the request, the token and the policies
@@ -126,23 +130,27 @@ func (g *Gate) rule(p Principal, action fhir.Action, typ string) (Rule, string, 
 		}
 		all = append(all, r)
 	}
+	// A principal without a tenant sees nothing, not what has none either.
+	tenant := p.Tenant()
+	all = append(all, ClassTest{Text: "the tenant is the caller's", Holds: func(c Class) bool { return tenant != "" && c.Tenant == tenant }})
 	return And(all...), "", nil
 }
 
 // Rule is net 1 for one type and action: what a store must hold rows to.
 func (m *Permit) Rule(action fhir.Action, typ string) (Rule, error) {
-	if m == nil || m.g == nil {
+	in := m.at()
+	if in.g == nil {
 		return Never{}, nil
 	}
 	key := ruleKey{action, typ}
-	if r, ok := m.rules[key]; ok {
+	if r, ok := in.rules[key]; ok {
 		return r, nil
 	}
-	r, _, err := m.g.rule(m.p, action, typ)
+	r, _, err := in.g.rule(in.p, action, typ)
 	if err != nil {
 		return Never{}, err
 	}
-	m.rules[key] = r
+	in.rules[key] = r
 	return r, nil
 }
 
@@ -163,19 +171,20 @@ func (m *Permit) Known(action fhir.Action, typ string) (Rule, error) {
 
 // MayAssert and MayImport ask every layer.
 func (m *Permit) MayAssert(typ string) bool {
-	return m.all(func(l Authorizer) (bool, error) { return l.MayAssert(m.p, typ) })
+	return m.all(func(l Authorizer) (bool, error) { return l.MayAssert(m.at().p, typ) })
 }
 
 // MayImport reports whether the caller may choose logical ids.
 func (m *Permit) MayImport() bool {
-	return m.all(func(l Authorizer) (bool, error) { return l.MayImport(m.p) })
+	return m.all(func(l Authorizer) (bool, error) { return l.MayImport(m.at().p) })
 }
 
 func (m *Permit) all(ask func(Authorizer) (bool, error)) bool {
-	if m == nil || m.g == nil || len(m.g.layers) == 0 {
+	g := m.at().g
+	if g == nil || len(g.layers) == 0 {
 		return false
 	}
-	for _, l := range m.g.layers {
+	for _, l := range g.layers {
 		if ok, err := ask(l); err != nil || !ok {
 			return false
 		}
@@ -185,7 +194,7 @@ func (m *Permit) all(ask func(Authorizer) (bool, error)) bool {
 
 // decide is the conjunction over the layers for one header and content.
 func (g *Gate) decide(p Principal, action fhir.Action, h Header, c *Content) (Decision, error) {
-	if len(g.layers) == 0 || h.Class.Type == "" || h.Class.Type != h.Type || h.Class.Tenant != p.Tenant() {
+	if len(g.layers) == 0 || !p.Valid() || p.Tenant() == "" || h.Class.Type == "" || h.Class.Type != h.Type || h.Class.Tenant != p.Tenant() {
 		return Decision{}, nil
 	}
 	d := Decision{Effect: Permits}
@@ -203,11 +212,14 @@ func (g *Gate) decide(p Principal, action fhir.Action, h Header, c *Content) (De
 
 // may judges one version, and its resource's current version when it is older.
 func (g *Gate) may(p Principal, action fhir.Action, s Sealed) (Decision, error) {
-	d, err := g.decide(p, action, s.h, NewContent(s.body))
-	if err != nil || d.Effect != Permits || s.h.Current == nil {
+	if s.in.empty() {
+		return Decision{}, nil
+	}
+	d, err := g.decide(p, action, s.at().h, NewContent(s.at().body))
+	if err != nil || d.Effect != Permits || s.at().h.Current == nil {
 		return d, err
 	}
-	cur, err := g.decide(p, action, s.h.Current.h, NewContent(s.h.Current.body))
+	cur, err := g.decide(p, action, s.at().h.Current.at().h, NewContent(s.at().h.Current.at().body))
 	if err != nil {
 		return Decision{}, err
 	}
@@ -219,20 +231,24 @@ func (g *Gate) may(p Principal, action fhir.Action, s Sealed) (Decision, error) 
 func (g *Gate) Judge(m *Permit, action fhir.Action, rows ...Sealed) ([]Judged, error) {
 	out := make([]Judged, 0, len(rows))
 	for _, s := range rows {
-		d, err := g.may(m.p, action, s)
+		d, err := g.may(m.at().p, action, s)
 		if err != nil {
 			return nil, fmt.Errorf("judge: %w", err)
 		}
 		if d.Effect != Permits {
 			g.mismatch.Add(1)
 			if g.onMismatch != nil {
-				g.onMismatch(layerOf(d), s.h)
+				g.onMismatch(layerOf(d), s.at().h)
 			}
 			continue
 		}
-		out = append(out, Judged{s: s, why: d, ok: true})
+		out = append(out, m.judged(action, s, d))
 	}
 	return out, nil
+}
+
+func (m *Permit) judged(action fhir.Action, s Sealed, why Decision) Judged {
+	return Judged{s: s, why: cover(why), action: action, by: m.at().p.digest, ok: true}
 }
 
 func layerOf(d Decision) string {
@@ -248,14 +264,14 @@ func layerOf(d Decision) string {
 // absent unless the caller may see it or may do the action to it; refused
 // openly when it may only be seen.
 func (g *Gate) JudgeTarget(m *Permit, action fhir.Action, s Sealed) (Judged, error) {
-	may, err := g.may(m.p, action, s)
+	may, err := g.may(m.at().p, action, s)
 	if err != nil {
 		return Judged{}, fmt.Errorf("judge: %w", err)
 	}
 	if may.Effect == Permits {
-		return Judged{s: s, why: may, ok: true}, nil
+		return m.judged(action, s, may), nil
 	}
-	see, err := g.may(m.p, fhir.ActRead, s)
+	see, err := g.may(m.at().p, fhir.ActRead, s)
 	if err != nil {
 		return Judged{}, fmt.Errorf("judge: %w", err)
 	}
@@ -264,7 +280,7 @@ func (g *Gate) JudgeTarget(m *Permit, action fhir.Action, s Sealed) (Judged, err
 	}
 	g.mismatch.Add(1)
 	if g.onMismatch != nil {
-		g.onMismatch(layerOf(see), s.h)
+		g.onMismatch(layerOf(see), s.at().h)
 	}
 	return Judged{}, fhir.Absent()
 }
@@ -281,15 +297,18 @@ type Draft struct {
 // after is nil for a delete, whose tombstone keeps the class and keys of before.
 // facts are the caller's relations to the subjects of what is made.
 func (g *Gate) JudgeChange(m *Permit, action fhir.Action, before *Judged, after *Draft, facts func(Keys) (Facts, error)) (Judged, error) {
-	if before != nil && (!before.ok || before.change) {
-		return Judged{}, fhir.Absent()
-	}
-	if after == nil {
-		h := before.s.h
-		return Judged{s: Sealed{h: h, body: before.s.body, hash: before.s.hash}, why: before.why, before: &before.s.h, change: true, ok: true}, nil
+	switch {
+	case before == nil && after == nil,
+		before != nil && (!before.of(m.at().p) || before.change || before.action != action),
+		before != nil && after != nil && before.s.at().h.Reference() != after.Header.Reference():
+		return Judged{}, errNotTarget
+	case after == nil:
+		j := m.judged(action, before.s, *before.why.lift())
+		j.before, j.change = before.s, true
+		return j, nil
 	}
 	c := NewContent(after.Body)
-	class, keys, ties, err := g.labeler.Classify(m.p, c, m.MayAssert(after.Header.Type))
+	class, keys, ties, err := g.labeler.Classify(m.at().p, c, m.MayAssert(after.Header.Type))
 	if err != nil {
 		return Judged{}, err
 	}
@@ -298,25 +317,35 @@ func (g *Gate) JudgeChange(m *Permit, action fhir.Action, before *Judged, after 
 	if h.Facts, err = facts(keys); err != nil {
 		return Judged{}, err
 	}
-	d, err := g.decide(m.p, action, h, c)
+	d, err := g.decide(m.at().p, action, h, c)
 	if err != nil {
 		return Judged{}, fmt.Errorf("judge change: %w", err)
 	}
 	if d.Effect != Permits {
 		return Judged{}, refusal(layerOf(d))
 	}
-	j := Judged{s: Seal(h, after.Body), why: d, change: true, ok: true}
+	j := m.judged(action, Seal(h, after.Body), d)
+	j.change = true
 	if before != nil {
-		j.before = &before.s.h
-		j.why = before.why.And(d)
+		j.before = before.s
+		j.why = cover(before.why.lift().And(d))
 	}
 	return j, nil
 }
 
-// Tombstone completes a judged delete with the version that records it.
+// errNotTarget is ours: the pipeline changed what was not judged for this
+// change and this principal.
+var errNotTarget = errors.New("judge change: the target was not judged for it")
+
+// Tombstone completes a judged delete with the version that records it. Which
+// resource it is stays as judged.
 func (j Judged) Tombstone(h Header) Judged {
-	h.Class, h.Keys, h.Facts, h.Deleted = j.s.h.Class, j.s.h.Keys, j.s.h.Facts, true
-	j.s.h = h
+	if !j.ok || !j.change || j.action != fhir.ActDelete {
+		return Judged{}
+	}
+	was := j.s.at().h
+	h.Type, h.ID, h.Class, h.Keys, h.Facts, h.Deleted = was.Type, was.ID, was.Class, was.Keys, was.Facts, true
+	j.s = Sealed{cover(sealed{h: h, body: j.s.at().body, hash: j.s.at().hash})}
 	return j
 }
 
@@ -324,17 +353,17 @@ func (j Judged) Tombstone(h Header) Judged {
 // that an operation which tests or copies can learn nothing that a read would
 // not show.
 func (g *Gate) Patch(m *Permit, before Judged, apply func(view []byte) ([]byte, error)) ([]byte, error) {
-	if !before.ok || before.change || before.s.h.Deleted {
+	if !before.of(m.at().p) || before.change || before.s.at().h.Deleted {
 		return nil, fhir.Absent()
 	}
-	see, err := g.may(m.p, fhir.ActRead, before.s)
+	see, err := g.may(m.at().p, fhir.ActRead, before.s)
 	if err != nil {
 		return nil, fmt.Errorf("judge: %w", err)
 	}
 	if see.Effect != Permits {
 		return nil, refusal(layerOf(see))
 	}
-	return apply(before.s.body)
+	return apply(before.s.at().body)
 }
 
 // JudgeIncluded is net 2 for rows that an include brought in: by reference,
@@ -342,12 +371,12 @@ func (g *Gate) Patch(m *Permit, before Judged, apply func(view []byte) ([]byte, 
 func (g *Gate) JudgeIncluded(m *Permit, rows ...Sealed) ([]Judged, error) {
 	out := make([]Judged, 0, len(rows))
 	for _, s := range rows {
-		read, err := g.may(m.p, fhir.ActRead, s)
+		read, err := g.may(m.at().p, fhir.ActRead, s)
 		if err != nil {
 			return nil, fmt.Errorf("judge: %w", err)
 		}
 		if read.Effect == Permits {
-			out = append(out, Judged{s: s, why: read, ok: true})
+			out = append(out, m.judged(fhir.ActRead, s, read))
 			continue
 		}
 		found, err := g.Judge(m, fhir.ActSearch, s)

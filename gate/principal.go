@@ -3,8 +3,8 @@ package gate
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -33,7 +33,7 @@ type Identity struct {
 // Principal is an authenticated caller. The zero Principal is nobody and is
 // refused everywhere.
 type Principal struct {
-	id     Identity
+	id     veil[Identity]
 	digest string
 }
 
@@ -42,12 +42,14 @@ type Principal struct {
 func NewPrincipal(id Identity) Principal {
 	id.Roles = slices.Clone(id.Roles)
 	slices.Sort(id.Roles)
-	h := sha256.New()
-	for _, s := range []string{id.Tenant, id.Issuer, id.Subject, id.ClientID, id.FHIRUser, id.Organization,
+	b := make([]byte, 0, 256)
+	for _, s := range [...]string{id.Tenant, id.Issuer, id.Subject, id.ClientID, id.FHIRUser, id.Organization,
 		strings.Join(id.Roles, "\x1f"), id.Scope, id.Patient, id.Purpose, id.ACR} {
-		fmt.Fprintf(h, "%d:%s;", len(s), s)
+		b = strconv.AppendInt(b, int64(len(s)), 10) // lengths, so that no two lists look alike
+		b = append(append(b, ':'), s...)
 	}
-	return Principal{id: id, digest: hex.EncodeToString(h.Sum(nil)[:16])}
+	sum := sha256.Sum256(b)
+	return Principal{id: cover(id), digest: hex.EncodeToString(sum[:16])}
 }
 
 // Valid reports whether the principal is somebody.
@@ -60,19 +62,21 @@ func (p Principal) Digest() string { return p.digest }
 
 // Identity is a copy of what the principal was made of.
 func (p Principal) Identity() Identity {
-	id := p.id
+	id := *p.id.lift()
 	id.Roles = slices.Clone(id.Roles)
 	return id
 }
 
 // Tenant is the principal's tenant.
-func (p Principal) Tenant() string { return p.id.Tenant }
+func (p Principal) Tenant() string { return p.id.lift().Tenant }
 
 // Owner names the person or system together with the application, for what
 // belongs to both: page links, jobs, stored results.
 func (p Principal) Owner() string {
-	return p.id.Issuer + "\x1f" + p.id.Subject + "\x1f" + p.id.ClientID
+	id := p.id.lift()
+	return id.Issuer + "\x1f" + id.Subject + "\x1f" + id.ClientID
 }
 
-// String keeps principals out of logs by accident.
-func (p Principal) String() string { return "principal " + p.digest }
+// String and GoString keep persons out of logs by accident.
+func (p Principal) String() string   { return "principal " + p.digest }
+func (p Principal) GoString() string { return p.String() }

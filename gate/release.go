@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -37,25 +38,30 @@ type Page struct {
 // Link is one link of a Bundle.
 type Link struct{ Relation, URL string }
 
+// errNotJudged is ours: the pipeline released what was not judged for this
+// permit's principal.
+var errNotJudged = errors.New("release: the version was not judged for this principal")
+
 // Release shapes one judged version into an answer. A change answers with its
 // representation only when the caller may read it.
 func (g *Gate) Release(m *Permit, j Judged, s Shape) (Cleared, error) {
-	if !j.ok {
-		return Cleared{}, nil
+	if !j.of(m.Principal()) {
+		return Cleared{}, errNotJudged
 	}
-	h := j.s.h
-	c := Cleared{status: s.Status, ok: true, header: versionHeader(h)}
+	h := j.s.at().h
+	c := &cleared{status: s.Status, header: versionHeader(h), modified: h.LastUpdated}
 	c.header = append(c.header, s.Header...)
 	if s.Location {
 		c.header = append(c.header, [2]string{"Location", s.Base + "/" + h.Reference() + "/_history/" + h.Version})
 	}
-	show := !h.Deleted && s.Status != http.StatusNotModified && s.Status != http.StatusNoContent
+	bodied := !h.Deleted && s.Status != http.StatusNotModified && s.Status != http.StatusNoContent
+	show := bodied && s.Return != fhir.ReturnMinimal && s.Return != fhir.ReturnOutcome
 	if j.change && show {
-		see, err := g.may(m.p, fhir.ActRead, j.s)
+		see, err := g.may(m.Principal(), fhir.ActRead, j.s)
 		if err != nil {
 			return Cleared{}, err
 		}
-		show = see.Effect == Permits && s.Return != fhir.ReturnMinimal && s.Return != fhir.ReturnOutcome
+		show = see.Effect == Permits
 	}
 	switch {
 	case show:
@@ -65,19 +71,22 @@ func (g *Gate) Release(m *Permit, j Judged, s Shape) (Cleared, error) {
 		}
 		c.body = body
 		c.released = []Released{released(h)}
-	case j.change && s.Return == fhir.ReturnOutcome && s.Status != http.StatusNoContent:
-		c.body = fhir.Information("informational", "the change is stored")
+	case bodied && s.Return == fhir.ReturnOutcome:
+		text := fhir.Literal("the resource was there already; nothing is changed")
+		if j.change {
+			text = "the change is stored"
+		}
+		c.body, c.outcome = fhir.Information("informational", text), true
 	}
-	c.finish(s.Pretty)
-	return c, nil
+	return c.finish(s.Pretty), nil
 }
 
 // view is the part of the content that the caller asked for.
 func view(j Judged, s Shape) ([]byte, error) {
 	if s.Summary == search.SummaryFalse && s.Elements == nil {
-		return j.s.body, nil
+		return j.s.at().body, nil
 	}
-	return fhir.Subset(j.s.body, s.Summary, s.Elements)
+	return fhir.Subset(j.s.at().body, s.Summary, s.Elements)
 }
 
 func released(h Header) Released {
@@ -93,7 +102,7 @@ func versionHeader(h Header) [][2]string {
 
 // ReleasePage shapes judged versions into a Bundle.
 func (g *Gate) ReleasePage(m *Permit, rows []Judged, p Page) (Cleared, error) {
-	c := Cleared{status: http.StatusOK, ok: true, header: p.Header}
+	c := &cleared{status: http.StatusOK, header: p.Header}
 	b := append([]byte(nil), `{"resourceType":"Bundle","id":`...)
 	b = fhirjson.AppendQuote(b, p.ID)
 	b = append(b, `,"meta":{"lastUpdated":"`...)
@@ -115,20 +124,21 @@ func (g *Gate) ReleasePage(m *Permit, rows []Judged, p Page) (Cleared, error) {
 		n++
 	}
 	for i, j := range append(rows[:len(rows):len(rows)], p.Includes...) {
-		if !j.ok || j.change {
-			continue
+		if !j.of(m.Principal()) || j.change {
+			return Cleared{}, errNotJudged
 		}
 		open()
-		mode := "match"
+		mode, shape := "match", p
 		if i >= len(rows) {
-			mode = "include"
+			// search.html#elements: the list does not apply to included resources.
+			mode, shape.Elements = "include", nil
 		}
 		var err error
-		if b, err = appendEntry(b, j, p, mode); err != nil {
+		if b, err = appendEntry(b, j, shape, mode); err != nil {
 			return Cleared{}, err
 		}
-		if !j.s.h.Deleted {
-			c.released = append(c.released, released(j.s.h))
+		if !j.s.at().h.Deleted {
+			c.released = append(c.released, released(j.s.at().h))
 		}
 	}
 	if p.Outcome != nil {
@@ -139,8 +149,7 @@ func (g *Gate) ReleasePage(m *Permit, rows []Judged, p Page) (Cleared, error) {
 		b = append(b, ']')
 	}
 	c.body = append(b, '}')
-	c.finish(p.Pretty)
-	return c, nil
+	return c.finish(p.Pretty), nil
 }
 
 func appendLinks(b []byte, links []Link) []byte {
@@ -162,7 +171,7 @@ func appendLinks(b []byte, links []Link) []byte {
 }
 
 func appendEntry(b []byte, j Judged, p Page, mode string) ([]byte, error) {
-	h := j.s.h
+	h := j.s.at().h
 	b = append(b, `{"fullUrl":`...)
 	b = fhirjson.AppendQuote(b, p.Base+"/"+h.Reference())
 	if !h.Deleted {
@@ -200,28 +209,29 @@ func appendEntry(b []byte, j Judged, p Page, mode string) ([]byte, error) {
 
 // ReleaseProblem is the answer that says why not.
 func (g *Gate) ReleaseProblem(p *fhir.Problem, visit string, pretty bool) Cleared {
-	c := Cleared{status: p.Code.Status(), ok: true}
+	c := &cleared{status: p.Code.Status()}
+	if p.Allow != "" {
+		c.header = append(c.header, [2]string{"Allow", p.Allow})
+	}
 	if p.Challenge != "" {
 		c.header = append(c.header, [2]string{"WWW-Authenticate", p.Challenge})
 	}
 	if c.status != http.StatusServiceUnavailable {
 		c.body = p.Outcome(visit)
 	}
-	c.finish(pretty)
-	return c
+	return c.finish(pretty)
 }
 
 // ReleaseOwn is an answer that holds nothing stored: the CapabilityStatement,
 // an OperationOutcome of $validate.
 func (g *Gate) ReleaseOwn(body []byte, header [][2]string, status int, pretty bool) Cleared {
-	c := Cleared{status: status, ok: true, body: body, header: header}
-	c.finish(pretty)
-	return c
+	c := &cleared{status: status, body: body, header: header}
+	return c.finish(pretty)
 }
 
 // ReleaseEntries joins the answers to a Bundle's entries, in request order.
 func (g *Gate) ReleaseEntries(kind fhir.Kind, id string, entries []Cleared, pretty bool) Cleared {
-	c := Cleared{status: http.StatusOK, ok: true}
+	c := &cleared{status: http.StatusOK}
 	b := append([]byte(nil), `{"resourceType":"Bundle","id":`...)
 	b = fhirjson.AppendQuote(b, id)
 	b = append(append(b, `,"type":"`...), string(kind)...)
@@ -233,52 +243,52 @@ func (g *Gate) ReleaseEntries(kind fhir.Kind, id string, entries []Cleared, pret
 			b = append(b, ',')
 		}
 		b = e.appendResponse(b)
-		c.released = append(c.released, e.released...)
+		c.released = append(c.released, e.Released()...)
 	}
 	if len(entries) > 0 {
 		b = append(b, ']')
 	}
 	c.body = append(b, '}')
-	c.finish(pretty)
-	return c
+	return c.finish(pretty)
 }
 
 // appendResponse writes the answer as an entry of a batch or transaction
 // response: content as resource, an OperationOutcome as response.outcome.
 func (c Cleared) appendResponse(b []byte) []byte {
 	b = append(b, '{')
-	failed := c.status >= 400
-	if len(c.body) > 0 && !failed {
-		b = append(append(append(b, `"resource":`...), c.body...), ',')
+	in, status := c.in.lift(), c.Status()
+	outcome := in.outcome || status >= 400
+	if len(in.body) > 0 && !outcome {
+		b = append(append(append(b, `"resource":`...), in.body...), ',')
 	}
 	b = append(b, `"response":{"status":"`...)
-	b = strconv.AppendInt(b, int64(c.status), 10)
-	b = append(append(b, ' '), http.StatusText(c.status)...)
+	b = strconv.AppendInt(b, int64(status), 10)
+	b = append(append(b, ' '), http.StatusText(status)...)
 	b = append(b, '"')
-	for _, kv := range c.header {
+	for _, kv := range in.header {
 		switch kv[0] {
 		case "Location":
 			b = append(append(b, `,"location":`...), fhirjson.Quote(kv[1])...)
 		case "ETag":
 			b = append(append(b, `,"etag":`...), fhirjson.Quote(kv[1])...)
-		case "Last-Modified":
-			if t, err := http.ParseTime(kv[1]); err == nil {
-				b = append(append(append(b, `,"lastModified":"`...), fhir.FormatInstant(t)...), '"')
-			}
 		}
 	}
-	if len(c.body) > 0 && failed {
-		b = append(append(b, `,"outcome":`...), c.body...)
+	if !in.modified.IsZero() {
+		// To the millisecond, as meta.lastUpdated has it; the header has seconds.
+		b = append(append(append(b, `,"lastModified":"`...), fhir.FormatInstant(in.modified)...), '"')
+	}
+	if len(in.body) > 0 && outcome {
+		b = append(append(b, `,"outcome":`...), in.body...)
 	}
 	return append(b, "}}"...)
 }
 
-func (c *Cleared) finish(pretty bool) {
-	if len(c.body) == 0 {
-		return
+func (c *cleared) finish(pretty bool) Cleared {
+	if len(c.body) > 0 {
+		if pretty {
+			c.body = fhir.Indent(c.body)
+		}
+		c.header = append(c.header, [2]string{"Content-Type", "application/fhir+json; charset=utf-8"})
 	}
-	if pretty {
-		c.body = fhir.Indent(c.body)
-	}
-	c.header = append(c.header, [2]string{"Content-Type", "application/fhir+json; charset=utf-8"})
+	return Cleared{cover(*c)}
 }

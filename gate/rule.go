@@ -1,6 +1,10 @@
 package gate
 
-import "firebreak/fhir/search"
+import (
+	"slices"
+
+	"firebreak/fhir/search"
+)
 
 // Rule is a decision about rows not yet fetched: what a store must hold every
 // row to that it lets a query see. It may ask for three things and nothing
@@ -131,6 +135,9 @@ func AtClass(r Rule, c Class) Rule {
 		}
 		return Or(out...)
 	case Unless:
+		if missing(r) {
+			return Never{}
+		}
 		return Except(AtClass(r.Rule, c))
 	case ClassTest:
 		if r.Holds(c) {
@@ -147,4 +154,20 @@ func AtClass(r Rule, c Class) Rule {
 	default:
 		return r
 	}
+}
+
+// missing reports whether a part of the rule is nil, which nobody wrote. It
+// denies, so it must not be negated into a permission.
+func missing(r Rule) bool {
+	switch r := r.(type) {
+	case nil:
+		return true
+	case Every:
+		return slices.ContainsFunc(r, missing)
+	case Either:
+		return slices.ContainsFunc(r, missing)
+	case Unless:
+		return missing(r.Rule)
+	}
+	return false
 }

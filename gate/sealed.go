@@ -32,7 +32,9 @@ func (h Header) Reference() string { return h.Type + "/" + h.ID }
 // Sealed is one stored version on its way through. Anyone may seal; nobody
 // outside this package can open: it shows neither header nor content, also not
 // under %+v, in logs or as JSON. The zero Sealed is denied.
-type Sealed struct {
+type Sealed struct{ in veil[sealed] }
+
+type sealed struct {
 	h    Header
 	body []byte
 	hash [32]byte
@@ -40,13 +42,16 @@ type Sealed struct {
 
 // Seal closes a version. The body must not change afterwards.
 func Seal(h Header, body []byte) Sealed {
-	return Sealed{h: h, body: body, hash: sha256.Sum256(body)}
+	return Sealed{cover(sealed{h: h, body: body, hash: sha256.Sum256(body)})}
 }
+
+func (s Sealed) at() *sealed { return s.in.lift() }
 
 // After is an older version together with its resource's current one.
 func (s Sealed) After(current Sealed) Sealed {
-	s.h.Current = &current
-	return s
+	in := *s.at()
+	in.h.Current = &current
+	return Sealed{cover(in)}
 }
 
 // String, Format by %v and JSON of a Sealed say only that it is one.
@@ -58,11 +63,16 @@ func (Sealed) MarshalJSON() ([]byte, error) { return []byte(`"sealed"`), nil }
 // Judged is nothing and is released as nothing.
 type Judged struct {
 	s      Sealed
-	why    Decision
-	before *Header // a change: what it replaces; nil for a create
+	why    veil[Decision]
+	action fhir.Action // that was permitted
+	by     string      // digest of the principal that it was permitted to
+	before Sealed      // a change: what it replaces; zero for a create
 	change bool
 	ok     bool
 }
+
+// of reports whether the principal is the one that the version was judged for.
+func (j Judged) of(p Principal) bool { return j.ok && p.Valid() && j.by == p.digest }
 
 func (Judged) String() string               { return "judged" }
 func (Judged) GoString() string             { return "judged" }
@@ -70,25 +80,32 @@ func (Judged) MarshalJSON() ([]byte, error) { return []byte(`"judged"`), nil }
 
 // Header is the judged version's header: the caller may see it, so the
 // pipeline may act on it.
-func (j Judged) Header() Header { return j.s.h }
+func (j Judged) Header() Header { return j.s.at().h }
 
 // Write hands what a judged change stores to a backend. It is the first of the
 // two doors: bypass_test allows it to store packages only.
 func (j Judged) Write() (Header, []byte, bool) {
-	return j.s.h, j.s.body, j.ok && j.change
+	if !j.ok || !j.change || j.action == fhir.ActDelete && !j.s.at().h.Deleted {
+		return Header{}, nil, false
+	}
+	return j.s.at().h, j.s.at().body, true
 }
 
 // Replaces reports whether a judged change replaces a version, rather than
 // making the first one.
-func (j Judged) Replaces() bool { return j.before != nil }
+func (j Judged) Replaces() bool { return !j.before.in.empty() }
 
 // Cleared is an answer that may leave: judged, shaped, not yet accounted for.
-type Cleared struct {
+// The zero Cleared leaves as an empty 503.
+type Cleared struct{ in veil[cleared] }
+
+type cleared struct {
+	modified time.Time // of the one version it is about
+	outcome  bool      // the body says how a change went, and is not what is asked for
 	status   int
 	header   [][2]string
 	body     []byte
 	released []Released
-	ok       bool
 }
 
 func (Cleared) String() string               { return "cleared" }
@@ -102,13 +119,20 @@ type Released struct {
 }
 
 // Released are the versions the answer shows.
-func (c Cleared) Released() []Released { return c.released }
+func (c Cleared) Released() []Released { return c.in.lift().released }
 
 // Status is the answer's HTTP status.
-func (c Cleared) Status() int { return c.status }
+func (c Cleared) Status() int {
+	if c.in.empty() {
+		return fhir.Unavailable.Status()
+	}
+	return c.in.lift().status
+}
 
 // Reply is an answer whose audit record is durable. Its zero value is an empty 503.
-type Reply struct {
+type Reply struct{ in veil[reply] }
+
+type reply struct {
 	status int
 	header [][2]string
 	body   []byte
@@ -121,17 +145,18 @@ func (Reply) MarshalJSON() ([]byte, error) { return []byte(`"reply"`), nil }
 // WriteTo is the second door: the transport, and nobody else, turns a Reply
 // into bytes. head leaves the body out.
 func (r Reply) WriteTo(w http.ResponseWriter, head bool) (int64, error) {
-	if r.status == 0 {
+	if r.in.empty() || r.in.lift().status == 0 {
 		w.WriteHeader(fhir.Unavailable.Status())
 		return 0, nil
 	}
-	for _, kv := range r.header {
+	out := r.in.lift()
+	for _, kv := range out.header {
 		w.Header().Set(kv[0], kv[1])
 	}
-	w.WriteHeader(r.status)
-	if head || len(r.body) == 0 {
+	w.WriteHeader(out.status)
+	if head || len(out.body) == 0 {
 		return 0, nil
 	}
-	n, err := w.Write(r.body)
+	n, err := w.Write(out.body)
 	return int64(n), err
 }

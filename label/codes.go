@@ -28,5 +28,5 @@ var caveat = map[string]bool{
 	"NOREUSE": true, "NOVIP": true, "ORCON": true, "PACOMPT": true, "PERSISTLABEL": true, "PRIVMARK": true,
 	"PROCESSINLINELABEL": true, "PSEUD": true, "REDACT": true, "RESCOMPT": true, "RMGTCOMPT": true,
 	"RedisclosureProhibitionMark": true, "RestrictedConfidentialityMark": true, "Title38Section7332": true,
-	"UPGRDLABEL": true, "a) HIPAAConsent": true,
+	"UPGRDLABEL": true,
 }

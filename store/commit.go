@@ -17,7 +17,6 @@ import (
 // Tx is a Snapshot that can be changed.
 type Tx struct {
 	*Snapshot
-	in *interner
 }
 
 // ErrUnjudged is the answer to a change that no gate has judged.
@@ -57,6 +56,10 @@ func (t *Tx) Commit(j gate.Judged) error {
 	if !exists {
 		n.rid = t.s.rows.next(t.now)
 	}
+	if n.deleted {
+		n.clinical = w.clinical // a tombstone keeps its keys
+	}
+	t.in.changed = append(t.in.changed, rowKey{n.typ, n.id})
 	if err := t.intern(&n, h); err != nil {
 		return err
 	}
@@ -81,8 +84,7 @@ func (t *Tx) Commit(j gate.Judged) error {
 	return t.putTies(n.rid, h.Ties)
 }
 
-// intern gives the version's class and subjects their numbers. What the caller
-// sees is worked out again when there is a class it has not been worked out for.
+// intern gives the version's class and subjects their numbers.
 func (t *Tx) intern(n *row, h gate.Header) (err error) {
 	if n.class, err = t.in.class(t.ctx, h.Class); err != nil {
 		return err
@@ -93,7 +95,6 @@ func (t *Tx) intern(n *row, h gate.Header) (err error) {
 	if n.mention, err = t.in.subjects(t.ctx, h.Keys.Mentions); err != nil {
 		return err
 	}
-	t.ts = t.in.known
 	return nil
 }
 

@@ -17,15 +17,23 @@ var migrations embed.FS
 
 // dialect is what differs between the databases.
 type dialect struct {
-	name       string
-	goose      goose.Dialect
-	numbered   bool // placeholders are $1, $2 … instead of ?
-	prepare    bool // statements are prepared by the session, not by the driver
+	name     string
+	goose    goose.Dialect
+	numbered bool // placeholders are $1, $2 … instead of ?
+	prepare  bool // statements are prepared by the session, not by the driver
+	// byRID goes before a column of an index row that is found by its resource:
+	// a sign that keeps the planner from going by the column's value instead.
+	byRID      string
 	beginRead  string
 	beginWrite string
-	// shared: other processes write to the database too, so classes interned
-	// elsewhere have to be looked for in each snapshot.
+	// shared: other processes write to the database too, so nothing that can
+	// change is remembered outside a snapshot.
 	shared bool
+	// lock and unlock hold other servers off while the schema is brought up to
+	// date, where several may do that at once.
+	lock, unlock string
+	// gone reports whether a driver's connection is known to be closed.
+	gone func(conn any) bool
 	// conflict reports whether an error means that the change should be run again.
 	conflict func(error) bool
 }
@@ -39,6 +47,17 @@ func migrate(ctx context.Context, db *sql.DB, d dialect) error {
 	p, err := goose.NewProvider(d.goose, db, files)
 	if err != nil {
 		return err
+	}
+	if d.lock != "" {
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if _, err := conn.ExecContext(ctx, d.lock); err != nil {
+			return err
+		}
+		defer func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), d.unlock) }()
 	}
 	_, err = p.Up(ctx)
 	return err

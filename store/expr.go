@@ -1,9 +1,11 @@
 package store
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"strings"
+	"unicode/utf8"
 
 	"firebreak/fhir"
 	"firebreak/fhir/r4"
@@ -17,16 +19,28 @@ func paramKey(p *r4.SearchParam, part search.Part) int64 {
 	return int64(p.ID)<<partBits | int64(part)
 }
 
-// maxIndexed is how many bytes of a text an index row holds; longer ones, and
-// what is compared with them, are cut there.
-const maxIndexed = 500
+// maxIndexed is how many bytes of a text an index row holds. A longer one is
+// held as its beginning and its hash: equality stays exact, and so does a search
+// for a beginning that is shorter than keptIndexed. What comes later in such a
+// text is not found by parts.
+const (
+	maxIndexed  = 500
+	keptIndexed = 440
+)
 
 func cut(s string) string {
 	if len(s) <= maxIndexed {
 		return s
 	}
-	return strings.ToValidUTF8(s[:maxIndexed], "")
+	b := []byte(strings.ToValidUTF8(s[:keptIndexed], ""))
+	for _, c := range sha256.Sum256([]byte(s)) {
+		b = append(b, hashDigit+c>>4, hashDigit+c&15) // no text has these: FHIR forbids control characters
+	}
+	return string(b)
 }
+
+// hashDigit is the first of sixteen control characters that write a hash.
+const hashDigit = 0x0E
 
 // expr appends a condition on one resource. Every hop to another resource is an
 // alias of its own with its own visibility.
@@ -95,7 +109,7 @@ func (t *Snapshot) test(q *statement, e search.Test, a alias) error {
 	row := t.newAlias()
 	q.add("EXISTS (SELECT 1 FROM "+table+" "+row+" WHERE "+row+".tenant=? AND "+row+".rid="+a.rid+" AND "+row+".param=? AND ",
 		tenantNumber, paramKey(e.Param, part))
-	t.values(q, e.Param.Type, e.Modifier, e.Values, row)
+	t.values(q, e.Param.Type, e.Modifier, e.Values, t.x.dialect.byRID+row)
 	q.add(")")
 	return nil
 }
@@ -119,18 +133,24 @@ func (t *Snapshot) newAlias() string {
 
 func (t *Snapshot) idTest(q *statement, e search.Test, a alias) error {
 	row := t.newAlias()
-	q.add("EXISTS (SELECT 1 FROM resource "+row+" WHERE "+row+".tenant=? AND "+row+".rid="+a.rid+" AND "+row+".id IN (", tenantNumber)
-	for i, v := range e.Values {
+	q.add("EXISTS (SELECT 1 FROM resource "+row+" WHERE "+row+".tenant=? AND "+row+".rid="+a.rid+" AND "+row+".id IN ", tenantNumber)
+	idList(q, e.Values)
+	q.add(")")
+	return nil
+}
+
+func idList(q *statement, values []search.Value) {
+	q.add("(")
+	for i, v := range values {
 		if i > 0 {
 			q.add(",")
 		}
 		q.add("?", v.Code)
 	}
-	q.add("))")
-	return nil
+	q.add(")")
 }
 
-// updatedTest compares _lastUpdated, kept in milliseconds as instants of one.
+// updatedTest compares _lastUpdated, a moment in milliseconds, as search.Match does.
 func (t *Snapshot) updatedTest(q *statement, e search.Test, a alias) {
 	row := t.newAlias()
 	q.add("EXISTS (SELECT 1 FROM resource "+row+" WHERE "+row+".tenant=? AND "+row+".rid="+a.rid+" AND (", tenantNumber)
@@ -138,7 +158,7 @@ func (t *Snapshot) updatedTest(q *statement, e search.Test, a alias) {
 		if i > 0 {
 			q.add(" OR ")
 		}
-		dateCondition(q, v, row+".updated*1000", "("+row+".updated*1000+1000)")
+		dateCondition(q, v, row+".updated*1000", "("+row+".updated*1000+1)")
 	}
 	q.add("))")
 }
@@ -219,9 +239,9 @@ func stringCondition(q *statement, m search.Modifier, v search.Value, row string
 	case search.Exact:
 		q.add("("+row+".v=? AND "+row+".x=?)", cut(search.Fold(v.Text)), cut(v.Text))
 	case search.Contains:
-		q.add(row+".v LIKE ? ESCAPE '!'", "%"+likeEscape(cut(search.Fold(v.Text)))+"%")
+		q.add(row+".v LIKE ? ESCAPE '!'", "%"+likeEscape(search.Fold(v.Text))+"%")
 	default:
-		prefixCondition(q, row+".v", cut(search.Fold(v.Text)))
+		prefixCondition(q, row+".v", search.Fold(v.Text))
 	}
 }
 
@@ -236,13 +256,35 @@ func prefixCondition(q *statement, column, prefix string) {
 		q.add("1=1")
 		return
 	}
-	q.add("("+column+">=? AND "+column+"<?)", prefix, prefix+"\U0010FFFF")
+	end, ok := successor(prefix)
+	if !ok {
+		q.add(column+">=?", prefix)
+		return
+	}
+	q.add("("+column+">=? AND "+column+"<?)", prefix, end)
+}
+
+// successor is the least text that is greater than all that begin with prefix;
+// there is none when prefix is the last character over and over.
+func successor(prefix string) (string, bool) {
+	for prefix != "" {
+		last, size := utf8.DecodeLastRuneInString(prefix)
+		prefix = prefix[:len(prefix)-size]
+		switch last {
+		case utf8.MaxRune:
+			continue
+		case 0xD7FF: // surrogates are no characters
+			last = 0xDFFF
+		}
+		return prefix + string(last+1), true
+	}
+	return "", false
 }
 
 func uriCondition(q *statement, m search.Modifier, v search.Value, row string) {
 	switch m {
 	case search.Below:
-		prefixCondition(q, row+".v", cut(v.Text))
+		prefixCondition(q, row+".v", v.Text)
 	case search.Above:
 		q.add(row + ".v IN (")
 		for i, u := range search.URIAncestors(v.Text) {
@@ -374,7 +416,7 @@ func (t *Snapshot) composite(q *statement, e search.Test, a alias) error {
 				q.add(" AND " + rows[n] + ".grp=" + rows[0] + ".grp AND ")
 			}
 			q.add(rows[n]+".tenant=? AND "+rows[n]+".rid="+a.rid+" AND "+rows[n]+".param=? AND ", tenantNumber, paramKey(e.Param, search.Component+search.Part(n)))
-			t.values(q, e.Param.Components[n].Param.Type, search.NoModifier, []search.Value{part}, rows[n])
+			t.values(q, e.Param.Components[n].Param.Type, search.NoModifier, []search.Value{part}, t.x.dialect.byRID+rows[n])
 		}
 		q.add(")")
 	}
@@ -397,9 +439,9 @@ func (t *Snapshot) chain(q *statement, e search.Chain, a alias) error {
 		return nil
 	}
 	ref, to := t.newAlias(), t.newAlias()
-	q.add("EXISTS (SELECT 1 FROM idx_text "+ref+" JOIN resource "+to+" ON "+to+".tenant="+ref+".tenant AND "+to+".type=? AND "+to+".id="+ref+".v AND "+to+".deleted=0"+
-		" WHERE "+ref+".tenant=? AND "+ref+".rid="+a.rid+" AND "+ref+".param=? AND "+ref+".x=? AND ",
-		typeNumber(e.Target), tenantNumber, paramKey(e.Param, search.Whole), e.Target)
+	q.add("EXISTS (SELECT 1 FROM idx_text "+ref+" CROSS JOIN resource "+to+" WHERE "+ref+".tenant=? AND "+ref+".rid="+a.rid+" AND "+ref+".param=? AND "+ref+".x=?"+
+		" AND "+to+".tenant="+ref+".tenant AND "+to+".type=? AND "+to+".id="+ref+".v AND "+to+".deleted=0 AND ",
+		tenantNumber, paramKey(e.Param, search.Whole), e.Target, typeNumber(e.Target))
 	target := alias{rid: to + ".rid", class: to + ".class", subject: to + ".subject", typ: e.Target}
 	if err := t.where(q, v, target); err != nil {
 		return err
@@ -423,9 +465,9 @@ func (t *Snapshot) has(q *statement, e search.Has, a alias) error {
 		return nil
 	}
 	self, ref := t.newAlias(), t.newAlias()
-	q.add("EXISTS (SELECT 1 FROM resource "+self+" JOIN idx_text "+ref+" ON "+ref+".tenant="+self+".tenant AND "+ref+".param=? AND "+ref+".v="+self+".id AND "+ref+".x=?"+
-		" WHERE "+self+".tenant=? AND "+self+".rid="+a.rid+" AND ",
-		paramKey(e.Param, search.Whole), a.typ, tenantNumber)
+	q.add("EXISTS (SELECT 1 FROM resource "+self+" CROSS JOIN idx_text "+ref+" WHERE "+self+".tenant=? AND "+self+".rid="+a.rid+
+		" AND "+ref+".tenant="+self+".tenant AND "+ref+".param=? AND "+ref+".v="+self+".id AND "+ref+".x=? AND ",
+		tenantNumber, paramKey(e.Param, search.Whole), a.typ)
 	source := alias{rid: ref + ".rid", class: ref + ".class", subject: ref + ".subject", typ: e.Source}
 	if err := t.where(q, v, source); err != nil {
 		return err

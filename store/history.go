@@ -40,8 +40,8 @@ func (t *Snapshot) History(typ, id string, h *fhir.History, after *gate.Position
 	if err := t.historyFrom(q, typ, id, h, v); err != nil {
 		return found, err
 	}
-	if _, err := t.x.one(t.ctx, q.String(), q.args, &found.Total); err != nil {
-		return found, fmt.Errorf("count history: %w", err)
+	if _, err := t.x.one(t.slow, q.String(), q.args, &found.Total); err != nil {
+		return found, fmt.Errorf("count history: %w", t.overtime(err))
 	}
 	if h.Count == 0 {
 		return found, nil
@@ -111,7 +111,8 @@ func asksContent(r gate.Rule) bool {
 	return false
 }
 
-// historyFrom appends FROM and WHERE. v nil leaves visibility to the caller.
+// historyFrom appends FROM and WHERE. v nil leaves to the caller what depends
+// on visibility.
 func (t *Snapshot) historyFrom(q *statement, typ, id string, h *fhir.History, v *visibility) error {
 	q.add(" FROM version v JOIN resource r ON r.tenant=v.tenant AND r.rid=v.rid WHERE v.tenant=?", tenantNumber)
 	if typ != "" {
@@ -125,15 +126,21 @@ func (t *Snapshot) historyFrom(q *statement, typ, id string, h *fhir.History, v 
 	}
 	if !h.At.IsZero() {
 		// Current at some time in [At, AtEnd): made before its end, and not
-		// replaced before its start.
-		q.add(" AND v.updated<? AND NOT EXISTS (SELECT 1 FROM version l WHERE l.tenant=v.tenant AND l.rid=v.rid AND l.seq=v.seq+1 AND l.updated<=?)",
-			h.AtEnd.UnixMilli(), h.At.UnixMilli())
+		// replaced before its start, by a version that the caller can see.
+		q.add(" AND v.updated<?", h.AtEnd.UnixMilli())
+		if v != nil {
+			q.add(" AND NOT EXISTS (SELECT 1 FROM version l WHERE l.tenant=v.tenant AND l.rid=v.rid AND l.seq>v.seq AND l.updated<=? AND ", h.At.UnixMilli())
+			if err := t.where(q, v, alias{rid: "l.rid", class: "l.class", subject: "l.subject", author: "l.author", typ: typ}); err != nil {
+				return err
+			}
+			q.add(")")
+		}
 	}
 	if v == nil {
 		return nil
 	}
 	q.add(" AND ")
-	if err := t.where(q, v, alias{rid: "v.rid", class: "v.class", subject: "v.subject", typ: typ}); err != nil {
+	if err := t.where(q, v, alias{rid: "v.rid", class: "v.class", subject: "v.subject", author: "v.author", typ: typ}); err != nil {
 		return err
 	}
 	q.add(" AND ")
@@ -166,6 +173,8 @@ func (t *Snapshot) historyByContent(action fhir.Action, typ, id string, h *fhir.
 	found := gate.Found{}
 	var at, last *row
 	reached := start == nil
+	// replaced: a version seen on the way replaced the older ones before _at.
+	replaced := map[int64]bool{}
 	for {
 		rows, err := t.historyRows(typ, id, h, nil, at, 500)
 		if err != nil {
@@ -176,7 +185,8 @@ func (t *Snapshot) historyByContent(action fhir.Action, typ, id string, h *fhir.
 			if err != nil {
 				return found, err
 			}
-			if ok {
+			if ok && !replaced[rows[i].rid] {
+				replaced[rows[i].rid] = !h.At.IsZero() && rows[i].updated <= h.At.UnixMilli()
 				found.Total++
 				switch {
 				case !reached:

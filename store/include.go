@@ -93,38 +93,55 @@ func (t *Snapshot) includePart(inc search.Include, base []row) ([]row, error) {
 	if err != nil || v.never() {
 		return nil, err
 	}
+	// CROSS JOIN keeps the order of joins as written: from the page's few rows
+	// outwards.
 	q := t.x.statement().add("SELECT " + rowColumns + " FROM (SELECT DISTINCT r.rid AS rid FROM ")
 	if inc.Reverse {
-		q.add("resource b JOIN idx_text f ON f.tenant=b.tenant AND f.v=b.id")
+		q.add("resource b CROSS JOIN idx_text f CROSS JOIN resource r WHERE b.tenant=? AND b.rid IN ", tenantNumber)
+		rids(q, base)
+		q.add(" AND f.tenant=b.tenant AND f.v=b.id")
 		params(q, inc, v, t)
-		q.add(" JOIN resource r ON r.tenant=f.tenant AND r.rid=f.rid AND r.deleted=0 WHERE b.tenant=? AND (", tenantNumber)
-		for i, w := range base {
-			if i > 0 {
-				q.add(" OR ")
-			}
-			q.add("(b.rid=? AND f.x=?)", w.rid, r4.TypeName(uint16(w.typ)))
-		}
-		q.add(")")
+		q.add(" AND r.tenant=f.tenant AND r.rid=f.rid AND r.deleted=0 AND b.type=")
+		referredType(q, base)
 	} else {
-		q.add("idx_text f JOIN resource r ON r.tenant=f.tenant AND r.id=f.v AND r.deleted=0 AND r.type=")
+		q.add("idx_text f CROSS JOIN resource r WHERE f.tenant=? AND f.x<>'' AND f.rid IN ", tenantNumber)
+		rids(q, base)
+		t.forwardParams(q, inc, base)
+		q.add(" AND r.tenant=f.tenant AND r.id=f.v AND r.deleted=0 AND r.type=")
 		typeOf(q, inc, v, t)
-		q.add(" WHERE f.tenant=? AND f.x<>'' AND f.rid IN (", tenantNumber)
-		for i, w := range base {
-			if i > 0 {
-				q.add(",")
-			}
-			q.add("?", w.rid)
-		}
-		q.add(")")
-		forwardParams(q, inc)
 	}
 	q.add(" AND ")
 	if err := t.where(q, v, alias{rid: "r.rid", class: "r.class", subject: "r.subject", typ: typ}); err != nil {
 		return nil, err
 	}
-	q.add(" ORDER BY r.rid LIMIT ?) s JOIN resource r ON r.tenant=? AND r.rid=s.rid", maxIncludes+1, tenantNumber)
+	q.add(" LIMIT ?) s JOIN resource r ON r.tenant=? AND r.rid=s.rid", maxIncludes+1, tenantNumber)
 	q.add(" JOIN version v ON v.tenant=r.tenant AND v.rid=r.rid AND v.seq=r.seq ORDER BY r.rid")
 	return t.rowsOf(q, 0)
+}
+
+func rids(q *statement, rows []row) {
+	q.add("(")
+	for i := range rows {
+		if i > 0 {
+			q.add(",")
+		}
+		q.add("?", rows[i].rid)
+	}
+	q.add(")")
+}
+
+// referredType is the number of the type that f refers to, among the types of
+// the rows that are referred to.
+func referredType(q *statement, base []row) {
+	seen := map[int64]bool{}
+	q.add("(CASE f.x")
+	for i := range base {
+		if !seen[base[i].typ] {
+			seen[base[i].typ] = true
+			q.add(" WHEN ? THEN ?", r4.TypeName(uint16(base[i].typ)), base[i].typ)
+		}
+	}
+	q.add(" ELSE -1 END)")
 }
 
 // params restricts f to the reference parameters of a reverse include. All of
@@ -137,7 +154,7 @@ func params(q *statement, inc search.Include, v *visibility, t *Snapshot) {
 	}
 	types := []string{inc.Source}
 	if inc.Source == "" || inc.Source == "*" {
-		types = v.types(t.ts)
+		types = v.types(t.classes())
 	}
 	q.add(" AND f.param IN (")
 	n := 0
@@ -159,21 +176,36 @@ func params(q *statement, inc search.Include, v *visibility, t *Snapshot) {
 	q.add(")")
 }
 
-// forwardParams restricts f to the parameter of a forward include; for all
-// parameters the x column, which only references fill with a type, must be one.
-func forwardParams(q *statement, inc search.Include) {
+// forwardParams restricts f, which is found by its resource, to the parameter
+// of a forward include, or to the reference parameters of the types it starts
+// from: an equal token or string refers to nothing.
+func (t *Snapshot) forwardParams(q *statement, inc search.Include, base []row) {
+	param := t.x.dialect.byRID + "f.param"
 	if !inc.All {
-		q.add(" AND f.param=?", paramKey(inc.Param, search.Whole))
+		q.add(" AND "+param+"=?", paramKey(inc.Param, search.Whole))
 		return
 	}
-	q.add(" AND (f.param % 16)=0")
+	q.add(" AND " + param + " IN (-1")
+	seen := map[int64]bool{}
+	for _, w := range base {
+		if seen[w.typ] {
+			continue
+		}
+		seen[w.typ] = true
+		for _, p := range r4.SearchParams(r4.TypeName(uint16(w.typ))) {
+			if p.Type == r4.ParamReference {
+				q.add(",?", paramKey(p, search.Whole))
+			}
+		}
+	}
+	q.add(")")
 }
 
 // typeOf compares the type column of r with the type name in f.x.
 func typeOf(q *statement, inc search.Include, v *visibility, t *Snapshot) {
 	types := []string{inc.Target}
 	if inc.Target == "" || inc.Target == "*" {
-		types = v.types(t.ts)
+		types = v.types(t.classes())
 		if !inc.All && len(inc.Param.Targets) > 0 {
 			types = slices.DeleteFunc(types, func(s string) bool { return !slices.Contains(inc.Param.Targets, s) })
 		}

@@ -12,7 +12,7 @@ import (
 func (t *Tx) Under(m *gate.Permit) *Tx {
 	snap := *t.Snapshot
 	snap.m = m
-	return &Tx{Snapshot: &snap, in: t.in}
+	return &Tx{Snapshot: &snap}
 }
 
 // Outbox stores the record of a visit's outcome with its change.
@@ -35,12 +35,16 @@ func (s *Store) Journalled(visits ...string) {
 	s.writer.journalled = append(s.writer.journalled, visits...)
 }
 
-// clearOutbox removes what has been journalled; it runs inside a batch.
-func (w *writer) clearOutbox(ctx context.Context) error {
+func (w *writer) takeJournalled() []string {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	visits := w.journalled
 	w.journalled = nil
-	w.mu.Unlock()
+	return visits
+}
+
+// clearOutbox removes what has been journalled; it runs inside a batch.
+func (w *writer) clearOutbox(ctx context.Context, visits []string) error {
 	for len(visits) > 0 {
 		n := 1
 		for n*2 <= len(visits) && n < 64 {
@@ -62,15 +66,18 @@ func (w *writer) clearOutbox(ctx context.Context) error {
 // Pending are the outcomes in the outbox: changes whose last record may not
 // have reached the journal before the server ended.
 func (s *Store) Pending(ctx context.Context, fn func(visit string, payload []byte) error) error {
-	x := <-s.readers
-	defer func() { s.readers <- x }()
+	x, err := s.reader(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.give(x)
 	type entry struct {
 		visit   string
 		payload []byte
 	}
 	var all []entry
 	q := x.statement().add("SELECT visit, payload FROM outbox WHERE tenant=? ORDER BY visit", tenantNumber)
-	err := each(ctx, x, q, func(scan func(...any) error) error {
+	err = each(ctx, x, q, func(scan func(...any) error) error {
 		var e entry
 		if err := scan(&e.visit, &e.payload); err != nil {
 			return err

@@ -38,6 +38,12 @@ var postgresDialect = dialect{
 	beginRead:  "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 	beginWrite: "BEGIN ISOLATION LEVEL SERIALIZABLE",
 	shared:     true,
+	lock:       "SELECT pg_advisory_lock(5064010001)",
+	unlock:     "SELECT pg_advisory_unlock(5064010001)",
+	gone: func(c any) bool {
+		pg, ok := c.(*stdlib.Conn)
+		return ok && pg.Conn().IsClosed()
+	},
 	conflict: func(err error) bool {
 		var pg *pgconn.PgError
 		if !errors.As(err, &pg) {

@@ -23,29 +23,53 @@ func (t *Snapshot) Target(action fhir.Action, typ, id string) (gate.Sealed, bool
 }
 
 func (t *Snapshot) current(action fhir.Action, known bool, typ, id string) (gate.Sealed, bool, error) {
-	v, err := t.visible(action, typ, known)
-	if err != nil {
-		return gate.Sealed{}, false, err
-	}
-	// When classes decide alone, one statement is enough.
-	if len(v.groups) > 0 {
-		if err := t.begin(); err != nil {
-			return gate.Sealed{}, false, err
-		}
-	}
-	w, found, err := t.load(typ, id)
+	w, found, err := t.loadOne(typ, id)
 	if err != nil || !found {
 		return gate.Sealed{}, false, err
 	}
-	if !t.begun && w.class >= int64(len(t.ts.classes)) { // interned since
-		if err := t.begin(); err != nil {
-			return gate.Sealed{}, false, err
+	if !t.begun {
+		// When the class alone decides, that one statement is enough. Otherwise
+		// the row is read again, in the snapshot in which the rest is asked.
+		alone := false
+		if w.class < int64(len(t.ts.classes)) {
+			rule, err := t.ruleAt(action, known, &w)
+			if err != nil {
+				return gate.Sealed{}, false, err
+			}
+			switch rule.(type) {
+			case gate.Always, gate.Never:
+				alone = true
+			}
 		}
-		if w, found, err = t.load(typ, id); err != nil || !found {
-			return gate.Sealed{}, false, err
+		if !alone {
+			if err := t.begin(); err != nil {
+				return gate.Sealed{}, false, err
+			}
+			if w, found, err = t.load(typ, id); err != nil || !found {
+				return gate.Sealed{}, false, err
+			}
 		}
 	}
 	return t.sealOne(action, known, &w)
+}
+
+// loadOne reads a current row, from memory when it is there and the database
+// is this process's own.
+func (t *Snapshot) loadOne(typ, id string) (row, bool, error) {
+	if t.begun || t.x.dialect.shared {
+		return t.load(typ, id)
+	}
+	c := &t.s.cache
+	if w := c.get(typeNumber(typ), id); w != nil {
+		return *w, true, nil
+	}
+	seen := c.epoch.Load()
+	w, found, err := t.load(typ, id)
+	if found && err == nil {
+		kept := w
+		c.put(&kept, seen)
+	}
+	return w, found, err
 }
 
 // load reads a current row, whether the caller may see it or not.
@@ -63,12 +87,17 @@ func (t *Snapshot) sealOne(action fhir.Action, known bool, w *row) (gate.Sealed,
 	if err != nil {
 		return gate.Sealed{}, false, err
 	}
-	var ties map[string]bool
+	needed := true
 	switch rule.(type) {
 	case gate.Never:
 		return gate.Sealed{}, false, nil
-	case gate.Always: // relations to the caller don't matter
-	default:
+	case gate.Always:
+		// Relations to the caller don't matter for being seen. The target of a
+		// change is judged for that change, too.
+		needed = known
+	}
+	var ties map[string]bool
+	if needed {
 		if err := t.begin(); err != nil {
 			return gate.Sealed{}, false, err
 		}

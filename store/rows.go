@@ -38,7 +38,7 @@ func (w *row) dest() []any {
 // rowsOf runs a query whose columns are rowColumns and then sort keys.
 func (t *Snapshot) rowsOf(q *statement, sortKeys int) ([]row, error) {
 	var out []row
-	err := each(t.ctx, t.x, q, func(scan func(...any) error) error {
+	err := each(t.slow, t.x, q, func(scan func(...any) error) error {
 		var w row
 		dest := w.dest()
 		values := make([]any, sortKeys)
@@ -54,7 +54,15 @@ func (t *Snapshot) rowsOf(q *statement, sortKeys int) ([]row, error) {
 		out = append(out, w)
 		return nil
 	})
-	return out, err
+	return out, t.overtime(err)
+}
+
+// overtime names the reason when a statement was given up.
+func (t *Snapshot) overtime(err error) error {
+	if err != nil && t.slow.Err() != nil {
+		return t.slow.Err()
+	}
+	return err
 }
 
 // rid is the number of a resource, whether the caller may see it or not: what
@@ -74,7 +82,7 @@ func (t *Snapshot) rid(typ, id string) (int64, error) {
 func (t *Snapshot) header(w *row, ties map[string]bool) (gate.Header, error) {
 	h := gate.Header{Type: r4.TypeName(uint16(w.typ)), ID: w.id, Version: w.version,
 		LastUpdated: time.UnixMilli(w.updated).UTC(), Deleted: w.deleted, Method: w.method,
-		Class: t.ts.class(w.class)}
+		Class: t.classes().class(w.class)}
 	var err error
 	if h.Keys.Subjects, err = t.s.terms.patients(t.ctx, t.x, w.subject); err != nil {
 		return h, err
@@ -217,14 +225,17 @@ func (t *Snapshot) holds(r gate.Rule, h *gate.Header, body []byte) (bool, error)
 
 // ruleAt is the rule for a row's class: net 1, but for its keys and content.
 func (t *Snapshot) ruleAt(action fhir.Action, known bool, w *row) (gate.Rule, error) {
-	typ := r4.TypeName(uint16(w.typ))
-	ask := t.m.Rule
-	if known {
-		ask = t.m.Known
-	}
-	rule, err := ask(action, typ)
+	v, err := t.visible(action, r4.TypeName(uint16(w.typ)), known)
 	if err != nil {
 		return gate.Never{}, err
 	}
-	return gate.AtClass(rule, t.ts.class(w.class)), nil
+	if _, whole := slices.BinarySearch(v.whole, w.class); whole {
+		return gate.Always{}, nil
+	}
+	for _, g := range v.groups {
+		if _, in := slices.BinarySearch(g.classes, w.class); in {
+			return g.rule, nil
+		}
+	}
+	return gate.Never{}, nil
 }

@@ -100,6 +100,7 @@ func (t *Snapshot) matching(q *statement, b branch, sort []search.SortKey, more 
 	driver, rest := drive(b.Where)
 	a := alias{rid: "m.rid", class: "m.class", subject: "m.subject", typ: b.Type}
 	test, byIndex := driver.(search.Test)
+	byIndex = byIndex && inOrder(test)
 	q.add("SELECT ")
 	if byIndex {
 		q.add("DISTINCT ")
@@ -142,6 +143,9 @@ func (t *Snapshot) matching(q *statement, b branch, sort []search.SortKey, more 
 }
 
 func (t *Snapshot) count(branches []branch) (int, error) {
+	if len(branches) == 0 {
+		return 0, nil
+	}
 	q := t.x.statement().add("SELECT count(*) FROM (")
 	for i, b := range branches {
 		if i > 0 {
@@ -153,8 +157,8 @@ func (t *Snapshot) count(branches []branch) (int, error) {
 	}
 	q.add(") c")
 	var n int
-	_, err := t.x.one(t.ctx, q.String(), q.args, &n)
-	return n, err
+	_, err := t.x.one(t.slow, q.String(), q.args, &n)
+	return n, t.overtime(err)
 }
 
 // page fetches one row more than a page, so that its caller knows whether
@@ -179,10 +183,18 @@ func (t *Snapshot) page(query *search.Query, branches []branch, after *gate.Posi
 		if i > 0 {
 			q.add(" UNION ALL ")
 		}
+		if len(query.Sort) == 0 {
+			q.add("SELECT * FROM (")
+		}
 		err := t.matching(q, b, query.Sort, func(a alias) {
-			if after != nil && len(query.Sort) == 0 {
+			if len(query.Sort) > 0 {
+				return
+			}
+			// In order of creation a branch can stop at a page.
+			if after != nil {
 				q.add(" AND "+a.rid+">?", afterRID)
 			}
+			q.add(" ORDER BY "+a.rid+" LIMIT ?) b", query.Count+1)
 		})
 		if err != nil {
 			return nil, err
@@ -228,27 +240,7 @@ const worst = 100
 func selectivity(e search.Expr) int {
 	switch e := e.(type) {
 	case search.Test:
-		if len(e.Values) != 1 || search.RowKind(e.Param.Type, search.PartOf(e.Modifier)) != search.KindText {
-			return worst
-		}
-		v := e.Values[0]
-		switch {
-		case e.Modifier == search.ByIdentifier || e.Modifier == search.OfType:
-			return 1
-		case e.Modifier != search.NoModifier:
-			return worst
-		case e.Param.Code == "_id" || e.Param.Code == "_lastUpdated":
-			return worst
-		case e.Param.Type == r4.ParamReference && (v.RefID != "" || v.RefURL != ""):
-			return 2
-		case e.Param.Type == r4.ParamToken && v.Code != "":
-			if strings.HasSuffix(e.Param.Code, "identifier") {
-				return 1
-			}
-			return 20
-		case e.Param.Type == r4.ParamURI:
-			return 10
-		}
+		return testSelectivity(e)
 	case search.Chain:
 		if inner, _ := drive(e.Where); inner != nil {
 			return 5 + selectivity(inner)/4
@@ -261,13 +253,88 @@ func selectivity(e search.Expr) int {
 	return worst
 }
 
+func testSelectivity(e search.Test) int {
+	if e.Param.Code == "_lastUpdated" || e.Param.Type == r4.ParamComposite || len(e.Values) == 0 {
+		return worst
+	}
+	if e.Param.Code == "_id" {
+		return 0
+	}
+	rank := 0
+	for _, v := range e.Values {
+		rank = max(rank, valueSelectivity(e, v))
+	}
+	if len(e.Values) > 1 && rank < worst {
+		rank++
+	}
+	return rank
+}
+
+func valueSelectivity(e search.Test, v search.Value) int {
+	switch {
+	case e.Modifier == search.ByIdentifier || e.Modifier == search.OfType:
+		return 1
+	case e.Modifier == search.Contains || e.Modifier == search.Above || e.Modifier == search.Below:
+		return 70
+	case e.Modifier == search.Text:
+		return 40
+	}
+	switch e.Param.Type {
+	case r4.ParamReference:
+		return 2
+	case r4.ParamToken:
+		switch {
+		case v.Code == "":
+			return 80
+		case strings.HasSuffix(e.Param.Code, "identifier"):
+			return 1
+		}
+		return 20
+	case r4.ParamURI:
+		return 10
+	case r4.ParamString:
+		return 30
+	case r4.ParamDate, r4.ParamNumber, r4.ParamQuantity:
+		if v.Prefix == search.Eq {
+			return 50
+		}
+		return 90
+	}
+	return worst
+}
+
+// inOrder reports whether the index gives a test's rows in order of creation,
+// so that a page can stop when it is full: one value, compared for equality.
+func inOrder(e search.Test) bool {
+	if len(e.Values) != 1 || e.Param.Code == "_id" || search.RowKind(e.Param.Type, search.PartOf(e.Modifier)) != search.KindText {
+		return false
+	}
+	v := e.Values[0]
+	switch {
+	case e.Modifier == search.ByIdentifier || e.Modifier == search.OfType:
+		return v.Code != ""
+	case e.Modifier != search.NoModifier:
+		return false
+	case e.Param.Type == r4.ParamToken:
+		return v.Code != ""
+	}
+	return e.Param.Type == r4.ParamReference || e.Param.Type == r4.ParamURI
+}
+
 // set appends a SELECT of the rids that satisfy a driver, found from its inside
 // out. It restricts every resource it goes through, but not the one it ends at.
 func (t *Snapshot) set(q *statement, e search.Expr, typ string) error {
 	switch e := e.(type) {
 	case search.Test:
 		row := t.newAlias()
-		q.add("SELECT "+row+".rid FROM idx_text "+row+" WHERE "+row+".tenant=? AND "+row+".param=? AND ", tenantNumber, paramKey(e.Param, search.PartOf(e.Modifier)))
+		if e.Param.Code == "_id" {
+			q.add("SELECT "+row+".rid FROM resource "+row+" WHERE "+row+".tenant=? AND "+row+".type=? AND "+row+".id IN ", tenantNumber, typeNumber(typ))
+			idList(q, e.Values)
+			return nil
+		}
+		part := search.PartOf(e.Modifier)
+		q.add("SELECT "+row+".rid FROM "+tableOf(search.RowKind(e.Param.Type, part))+" "+row+" WHERE "+row+".tenant=? AND "+row+".param=? AND ",
+			tenantNumber, paramKey(e.Param, part))
 		t.values(q, e.Param.Type, e.Modifier, e.Values, row)
 		return nil
 	case search.Chain:
@@ -289,7 +356,7 @@ func (t *Snapshot) set(q *statement, e search.Expr, typ string) error {
 		}
 		self, ref := t.newAlias(), t.newAlias()
 		q.add("SELECT "+self+".rid FROM resource "+self+" WHERE "+self+".tenant=? AND "+self+".type=? AND "+self+".id IN (SELECT "+ref+".v FROM idx_text "+ref+
-			" WHERE "+ref+".tenant=? AND "+ref+".param=? AND "+ref+".x=? AND ",
+			" WHERE "+ref+".tenant=? AND "+t.x.dialect.byRID+ref+".param=? AND "+ref+".x=? AND ",
 			tenantNumber, typeNumber(typ), tenantNumber, paramKey(e.Param, search.Whole), typ)
 		err = t.inside(q, e.Where, v, alias{rid: ref + ".rid", class: ref + ".class", subject: ref + ".subject", typ: e.Source})
 		q.add(")")

@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"math/rand/v2"
+	"time"
 )
 
 // maxStatements is how many prepared statements a session keeps. Planning is
@@ -16,6 +19,8 @@ type session struct {
 	conn    *sql.Conn
 	dialect dialect
 	stmts   map[string]*sql.Stmt
+	writes  bool  // it is the writer's
+	doubt   int64 // the store's doubt when it was last known to work
 }
 
 func (x *session) statement() *statement { return &statement{dialect: &x.dialect} }
@@ -42,7 +47,7 @@ func (x *session) prepared(ctx context.Context, text string) (*sql.Stmt, error) 
 }
 
 func (x *session) exec(ctx context.Context, text string, args ...any) error {
-	if !x.dialect.prepare || len(args) == 0 {
+	if !x.dialect.prepare {
 		_, err := x.conn.ExecContext(ctx, text, args...)
 		return err
 	}
@@ -84,12 +89,29 @@ func (x *session) one(ctx context.Context, text string, args []any, dest ...any)
 // rollback ends a read or a failed change; there is nothing to do when it fails,
 // for the next begin on the connection will.
 func (x *session) rollback() {
-	_, _ = x.conn.ExecContext(context.WithoutCancel(context.Background()), "ROLLBACK")
+	_ = x.exec(context.Background(), "ROLLBACK")
 }
 
 func (x *session) close() {
 	for _, st := range x.stmts {
 		_ = st.Close()
 	}
+	clear(x.stmts)
 	_ = x.conn.Close()
+}
+
+// pause is a random while, longer with each attempt, so that servers which
+// conflict with each other don't do so in step.
+func (s *Store) pause(attempt int) {
+	time.Sleep(rand.N(time.Duration(attempt*attempt) * 200 * time.Microsecond))
+}
+
+// alive reports whether the connection is open, as far as this end knows.
+func (x *session) alive() bool {
+	return x.conn.Raw(func(c any) error {
+		if x.dialect.gone != nil && x.dialect.gone(c) {
+			return driver.ErrBadConn
+		}
+		return nil
+	}) == nil
 }

@@ -22,13 +22,19 @@ func OpenSQLite(ctx context.Context, path string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	return open(ctx, db, sqliteDialect, opt)
+	s, err := open(ctx, db, sqliteDialect, opt)
+	if err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return s, nil
 }
 
 var sqliteDialect = dialect{
 	name:       "sqlite",
 	goose:      goose.DialectSQLite3,
 	prepare:    true,
+	byRID:      "+",
 	beginRead:  "BEGIN DEFERRED",
 	beginWrite: "BEGIN IMMEDIATE",
 	conflict: func(err error) bool {

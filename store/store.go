@@ -16,6 +16,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"firebreak/clock"
@@ -45,7 +47,13 @@ type Store struct {
 	terms   *terms
 	extract *search.Extractor
 	vis     visCache
+	cache   rowCache
 	rows    rowSource
+	closed  chan struct{} // closed when Close is called
+	closing sync.Once
+	ended   error // of Close
+	// doubt grows when a connection is found to be gone: others may be, too.
+	doubt atomic.Int64
 }
 
 // ErrClosed is what a closed store answers.
@@ -65,7 +73,7 @@ func open(ctx context.Context, db *sql.DB, d dialect, opt Options) (*Store, erro
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{opt: opt, dialect: d, db: db, extract: search.NewExtractor(), readers: make(chan *session, opt.Readers)}
+	s := &Store{opt: opt, dialect: d, db: db, extract: search.NewExtractor(), readers: make(chan *session, opt.Readers), closed: make(chan struct{})}
 	if err := migrate(ctx, db, d); err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
@@ -74,8 +82,14 @@ func open(ctx context.Context, db *sql.DB, d dialect, opt Options) (*Store, erro
 	if err != nil {
 		return nil, err
 	}
+	w.writes = true
 	if err := s.terms.load(ctx, w); err != nil {
 		return nil, fmt.Errorf("load classes: %w", err)
+	}
+	// Numbers go on from what is there, whatever the clock says now.
+	q := w.statement().add("SELECT coalesce(max(rid),0) FROM resource WHERE tenant=?", tenantNumber)
+	if _, err := w.one(ctx, q.String(), q.args, &s.rows.last); err != nil {
+		return nil, fmt.Errorf("load numbers: %w", err)
 	}
 	for range opt.Readers {
 		r, err := s.session(ctx)
@@ -89,13 +103,67 @@ func open(ctx context.Context, db *sql.DB, d dialect, opt Options) (*Store, erro
 	return s, nil
 }
 
-// Close waits for the writer and gives the database back.
+// Close waits for the writer and for views under way, and gives the database
+// back. Changes still waiting for the writer are answered with ErrClosed.
 func (s *Store) Close() error {
-	s.writer.stop()
-	for _, x := range s.all {
-		x.close()
+	s.closing.Do(func() {
+		close(s.closed)
+		s.writer.stop()
+		for range s.opt.Readers {
+			<-s.readers
+		}
+		for _, x := range s.all {
+			x.close()
+		}
+		s.ended = s.db.Close()
+	})
+	return s.ended
+}
+
+// reader takes a session for reading; give puts it back.
+func (s *Store) reader(ctx context.Context) (*session, error) {
+	select {
+	case x := <-s.readers:
+		select {
+		case <-s.closed:
+			s.readers <- x
+			return nil, ErrClosed
+		default:
+		}
+		if err := s.revive(ctx, x); err != nil {
+			s.readers <- x
+			return nil, err
+		}
+		return x, nil
+	case <-s.closed:
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	return s.db.Close()
+}
+
+func (s *Store) give(x *session) {
+	if !x.alive() {
+		s.doubt.Add(1)
+	}
+	s.readers <- x
+}
+
+// revive replaces a session's connection when that is gone: the database was
+// restarted, or the caller of a statement went away in the middle of it.
+func (s *Store) revive(ctx context.Context, x *session) error {
+	doubt := s.doubt.Load()
+	if x.alive() && (x.doubt == doubt || x.conn.PingContext(ctx) == nil) {
+		x.doubt = doubt
+		return nil
+	}
+	x.close()
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	x.conn, x.doubt = conn, doubt
+	return nil
 }
 
 func (s *Store) session(ctx context.Context) (*session, error) {
@@ -110,36 +178,49 @@ func (s *Store) session(ctx context.Context) (*session, error) {
 
 // View runs fn on one snapshot: everything it reads is of one moment.
 func (s *Store) View(ctx context.Context, m *gate.Permit, fn func(*Snapshot) error) error {
-	select {
-	case x := <-s.readers:
-		snap := &Snapshot{s: s, ctx: ctx, x: x, m: m, now: s.opt.Clock.Now(), ts: s.terms.set.Load()}
-		defer func() {
-			if snap.begun {
-				x.rollback()
-			}
-			s.readers <- x
-		}()
-		return fn(snap)
-	case <-ctx.Done():
-		return ctx.Err()
+	x, err := s.reader(ctx)
+	if err != nil {
+		return err
 	}
+	snap := &Snapshot{s: s, ctx: context.WithoutCancel(ctx), slow: ctx, x: x, m: m, now: s.opt.Clock.Now(), ts: s.terms.set.Load()}
+	defer func() {
+		if snap.begun {
+			x.rollback()
+		}
+		s.give(x)
+	}()
+	return fn(snap)
 }
 
 // Snapshot is the database at one moment, under one permit.
 type Snapshot struct {
-	s   *Store
-	ctx context.Context
-	x   *session
-	m   *gate.Permit
-	now time.Time
-	ts  *termSet
+	s *Store
+	// ctx is for statements that touch a few rows and are quicker done than
+	// given up; slow is for those whose cost the caller decides, and ends when
+	// the caller goes away or its time is up.
+	ctx, slow context.Context
+	x         *session
+	m         *gate.Permit
+	now       time.Time
+	ts        *termSet
 	// begun says that the transaction is open that makes statements agree.
 	begun bool
+	// in is the interner of a change, nil in a view.
+	in *interner
 	// known, while a condition is compiled, widens visibility to what the caller
 	// may know of for this action.
 	known fhir.Action
 	// aliases counts the aliases given out in the statement under construction.
 	aliases int
+}
+
+// classes are the classes that rows of the snapshot can have: in a change, also
+// those it has just interned, under whatever permit.
+func (t *Snapshot) classes() *termSet {
+	if t.in != nil {
+		return t.in.known
+	}
+	return t.ts
 }
 
 // begin takes the snapshot. A single statement is a snapshot by itself, so a
@@ -149,6 +230,7 @@ func (t *Snapshot) begin() error {
 		return nil
 	}
 	if err := t.x.exec(t.ctx, t.s.dialect.beginRead); err != nil {
+		t.x.rollback() // a caller who goes away may leave it begun
 		return fmt.Errorf("begin: %w", err)
 	}
 	t.begun = true

@@ -60,14 +60,11 @@ func (t *terms) load(ctx context.Context, x *session) error {
 	return err
 }
 
-// current is a set that covers every class the session's snapshot can hold. In
-// a database of our own, memory is ahead of every snapshot; in a shared one the
-// snapshot itself is asked, for a class interned elsewhere must not be missed.
+// current is a set that covers every class the session's snapshot can hold. The
+// snapshot itself is asked: a class may have been interned by another server,
+// or been committed here and not yet published.
 func (t *terms) current(ctx context.Context, x *session) (*termSet, error) {
 	ts := t.set.Load()
-	if !x.dialect.shared {
-		return ts, nil
-	}
 	var highest int64
 	q := x.statement().add("SELECT coalesce(max(id),0) FROM class WHERE tenant=?", tenantNumber)
 	if _, err := x.one(ctx, q.String(), q.args, &highest); err != nil {
@@ -94,7 +91,9 @@ func (ts *termSet) class(id int64) gate.Class {
 	return ts.classes[id]
 }
 
-// patients are the members of a subject set.
+// patients are the members of a subject set. What a writer reads is not
+// remembered: it may be of its own transaction and never be committed, and then
+// another set gets the number.
 func (t *terms) patients(ctx context.Context, x *session, id int64) ([]string, error) {
 	t.sub.RLock()
 	p, ok := t.subjects[id]
@@ -110,6 +109,9 @@ func (t *terms) patients(ctx context.Context, x *session, id int64) ([]string, e
 	}
 	if !found {
 		return nil, fmt.Errorf("subject set %d is missing", id)
+	}
+	if x.writes {
+		return strings.Split(name, ","), nil
 	}
 	return t.publish(id, name), nil
 }
@@ -131,6 +133,7 @@ type interner struct {
 	known   *termSet
 	grown   bool             // known has classes that others don't know yet
 	pending map[string]int64 // subject sets not yet committed
+	changed []rowKey         // resources that the batch touched
 }
 
 func (t *terms) interner(ctx context.Context, x *session) (*interner, error) {
@@ -140,8 +143,12 @@ func (t *terms) interner(ctx context.Context, x *session) (*interner, error) {
 
 // commit makes the new terms known; the transaction has been committed.
 func (in *interner) commit() {
-	if in.grown && !in.x.dialect.shared {
-		in.t.set.Store(in.known)
+	if in.grown {
+		in.t.mu.Lock()
+		if len(in.known.classes) > len(in.t.set.Load().classes) {
+			in.t.set.Store(in.known)
+		}
+		in.t.mu.Unlock()
 	}
 	for name, id := range in.pending {
 		in.t.publish(id, name)

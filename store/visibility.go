@@ -65,14 +65,14 @@ func (v *visibility) never() bool { return len(v.whole) == 0 && len(v.groups) ==
 // visible is the visibility of a type for an action. known widens it to the
 // rows that a change may at least refuse openly.
 func (t *Snapshot) visible(action fhir.Action, typ string, known bool) (*visibility, error) {
-	key := visKey{t.m.Key(), action, known, typ, t.ts}
+	key := visKey{t.m.Key(), action, known, typ, t.classes()}
 	if v := t.s.vis.get(key); v != nil {
 		return v, nil
 	}
 	v := &visibility{}
 	rules := map[string]gate.Rule{}
 	index := map[string]int{}
-	for id, c := range t.ts.classes {
+	for id, c := range t.classes().classes {
 		if c.Type == "" || typ != "" && c.Type != typ {
 			continue
 		}
@@ -139,6 +139,7 @@ func fingerprints(rules []gate.Rule) string {
 type alias struct {
 	rid, class, subject string
 	typ                 string // "" when it may be of several types
+	author              string // its author's column; "" when that is the resource's
 }
 
 // where appends the visibility as a condition on an alias. It is the only
@@ -233,6 +234,10 @@ func (t *Snapshot) ruleList(q *statement, rules []gate.Rule, sep string, a alias
 // tables, evaluated once per statement inside its snapshot: never inlined,
 // never cached, so a tie that has ended is gone with the next request.
 func (t *Snapshot) keyTest(q *statement, r gate.KeyTest, a alias) {
+	if r.Holder == "" { // nobody, who is not the author of what has none
+		q.add("1=0")
+		return
+	}
 	switch r.Relation {
 	case gate.SubjectIs:
 		q.add(a.subject+" IN (SELECT id FROM subject_member WHERE tenant=? AND patient=?)", tenantNumber, r.Holder)
@@ -242,6 +247,10 @@ func (t *Snapshot) keyTest(q *statement, r gate.KeyTest, a alias) {
 			WHERE tie.tenant=? AND tie.holder=? AND tie.relation=? AND tie.since<=? AND tie.until>?)`,
 			tenantNumber, r.Holder, string(gate.InCareTeam), now, now)
 	case gate.AuthorIs:
+		if a.author != "" {
+			q.add(a.author+"=?", r.Holder)
+			return
+		}
 		q.add("EXISTS (SELECT 1 FROM resource au WHERE au.tenant=? AND au.rid="+a.rid+" AND au.author=?)", tenantNumber, r.Holder)
 	default:
 		q.add("1=0")

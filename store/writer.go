@@ -101,50 +101,69 @@ func (w *writer) run() {
 // it conflicts with another node's.
 const maxAttempts = 20
 
+// errBroken says that a change could not be undone by itself; errUnknown that
+// the database went away while it committed, so that nobody knows.
+var (
+	errBroken  = errors.New("the transaction is broken")
+	errUnknown = errors.New("the outcome is unknown")
+)
+
 // commit runs a batch in one transaction. When the transaction as a whole
 // fails, every change of it fails, and nothing of it is stored.
 func (w *writer) commit(batch []*change) {
-	for attempt := 1; ; attempt++ {
-		err := w.try(batch)
-		if err == nil {
-			return
+	visits := w.takeJournalled()
+	committed, err := w.attempts(batch, visits)
+	if !committed {
+		w.s.Journalled(visits...) // the next commit takes them out
+	}
+	for _, c := range batch {
+		if err != nil && c.err == nil {
+			c.err = fmt.Errorf("commit: %w", err)
 		}
-		if w.s.dialect.conflict(err) && attempt < maxAttempts {
-			continue
-		}
-		for _, c := range batch {
-			if c.err == nil {
-				c.err = fmt.Errorf("commit: %w", err)
-			}
-		}
-		return
 	}
 }
 
-func (w *writer) try(batch []*change) error {
+// attempts tries again what met another server's changes, or lost its
+// connection before it began to commit.
+func (w *writer) attempts(batch []*change, visits []string) (committed bool, err error) {
+	for attempt := 1; ; attempt++ {
+		if err := w.s.revive(context.Background(), w.x); err != nil {
+			return false, err
+		}
+		committed, err = w.try(batch, visits)
+		if err == nil || attempt == maxAttempts || errors.Is(err, errUnknown) {
+			return committed, err
+		}
+		if w.x.alive() && !w.s.dialect.conflict(err) {
+			return false, err
+		}
+		w.s.pause(attempt)
+	}
+}
+
+func (w *writer) try(batch []*change, visits []string) (committed bool, err error) {
 	ctx := context.Background()
 	for _, c := range batch {
 		c.err = nil
 	}
+	defer func() {
+		if !committed {
+			w.x.rollback()
+		}
+	}()
 	if err := w.x.exec(ctx, w.s.dialect.beginWrite); err != nil {
-		w.x.rollback()
-		return err
+		return false, err
 	}
 	in, err := w.s.terms.interner(ctx, w.x)
 	if err != nil {
-		w.x.rollback()
-		return err
+		return false, err
 	}
-	if err := w.clearOutbox(ctx); err != nil {
-		w.x.rollback()
-		return err
+	if err := w.clearOutbox(ctx, visits); err != nil {
+		return false, err
 	}
 	for _, c := range batch {
-		if c.err = w.one(ctx, c, in); c.err != nil {
-			if w.s.dialect.conflict(c.err) {
-				w.x.rollback()
-				return c.err
-			}
+		if c.err = w.one(ctx, c, in); w.s.dialect.conflict(c.err) || errors.Is(c.err, errBroken) {
+			return false, c.err
 		}
 	}
 	for _, c := range batch {
@@ -154,20 +173,24 @@ func (w *writer) try(batch []*change) error {
 		if err := c.durable(c.ctx); err != nil {
 			c.err = err
 			w.x.rollback()
-			return w.without(batch)
+			return w.without(batch, visits)
 		}
 	}
+	w.s.cache.begin(in.changed)
+	defer w.s.cache.end()
 	if err := w.x.exec(ctx, "COMMIT"); err != nil {
-		w.x.rollback()
-		return err
+		if !w.x.alive() {
+			err = errors.Join(errUnknown, err)
+		}
+		return false, err
 	}
 	in.commit()
-	return nil
+	return true, nil
 }
 
 // without runs a batch again after some of its changes lost their record: those
 // keep their error and the others get their turn.
-func (w *writer) without(batch []*change) error {
+func (w *writer) without(batch []*change, visits []string) (committed bool, err error) {
 	var rest []*change
 	for _, c := range batch {
 		if c.err == nil {
@@ -175,9 +198,9 @@ func (w *writer) without(batch []*change) error {
 		}
 	}
 	if len(rest) == 0 {
-		return nil
+		return false, nil
 	}
-	return w.try(rest)
+	return w.try(rest, visits)
 }
 
 // one runs one change inside the batch's transaction, undoing just it when it fails.
@@ -193,11 +216,11 @@ func (w *writer) one(ctx context.Context, c *change, in *interner) (err error) {
 	if err != nil {
 		in.undo(mark)
 		if e := w.x.exec(ctx, "ROLLBACK TO SAVEPOINT one"); e != nil {
-			return errors.Join(err, e)
+			return errors.Join(err, errBroken, e)
 		}
 	}
 	if e := w.x.exec(ctx, "RELEASE SAVEPOINT one"); e != nil {
-		return errors.Join(err, e)
+		return errors.Join(err, errBroken, e)
 	}
 	return err
 }
@@ -208,6 +231,6 @@ func (w *writer) call(ctx context.Context, c *change, in *interner) (err error) 
 			err = fmt.Errorf("panic in a change: %v\n%s", p, debug.Stack())
 		}
 	}()
-	tx := &Tx{Snapshot: &Snapshot{s: w.s, ctx: ctx, x: w.x, m: c.m, now: w.s.opt.Clock.Now(), ts: in.known, begun: true}, in: in}
+	tx := &Tx{Snapshot: &Snapshot{s: w.s, ctx: ctx, slow: c.ctx, x: w.x, m: c.m, now: w.s.opt.Clock.Now(), begun: true, in: in}}
 	return c.fn(tx)
 }

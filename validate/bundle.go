@@ -3,9 +3,11 @@ package validate
 import (
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"firebreak/fhir"
 	"firebreak/fhirjson"
@@ -66,10 +68,9 @@ func (p *Parser) entry(outer *fhir.Request, entry fhirjson.Node, place string) f
 		return e
 	}
 	sub := fhir.Request{Method: r.Field("method").Text(), IfMatch: r.Field("ifMatch").Text(), IfNoneMatch: r.Field("ifNoneMatch").Text(),
-		IfNoneExist: r.Field("ifNoneExist").Text(), IfModifiedSince: r.Field("ifModifiedSince").Text(),
+		IfNoneExist: r.Field("ifNoneExist").Text(), IfModifiedSince: httpDate(r.Field("ifModifiedSince").Text()),
 		Prefer: outer.Prefer, Visit: outer.Visit, Base: outer.Base}
-	path := strings.TrimPrefix(r.Field("url").Text(), p.Base+"/")
-	sub.Path, sub.Query, _ = strings.Cut(strings.TrimPrefix(path, "/"), "?")
+	sub.Path, sub.Query = p.requestURL(r.Field("url").Text())
 	e.Method, e.Path, e.Query = sub.Method, sub.Path, sub.Query
 	if res := entry.Field("resource"); res.Exists() {
 		sub.Body, sub.ContentType = res.Raw(), "application/fhir+json"
@@ -85,7 +86,7 @@ func (p *Parser) entry(outer *fhir.Request, entry fhirjson.Node, place string) f
 	inner, err := p.Interaction(&sub)
 	if err != nil {
 		problem := fhir.AsProblem(err)
-		e.Problem = within(problem, place)
+		e.Problem = Within(problem, place)
 		return e
 	}
 	switch inner.Kind {
@@ -97,9 +98,30 @@ func (p *Parser) entry(outer *fhir.Request, entry fhirjson.Node, place string) f
 	return e
 }
 
-// within moves a problem's places into the entry.
-func within(p *fhir.Problem, place string) *fhir.Problem {
+// requestURL is Bundle.entry.request.url as path below the base and query; it
+// is relative to the base, or absolute below it (bundle.html#requests).
+func (p *Parser) requestURL(url string) (path, query string) {
+	path, query, _ = strings.Cut(url, "?")
+	if path == p.Base {
+		return "", query
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(path, p.Base+"/"), "/"), query
+}
+
+// httpDate turns an instant, which Bundle.entry.request.ifModifiedSince is,
+// into the form that the header of that name has.
+func httpDate(instant string) string {
+	t, err := time.Parse(time.RFC3339Nano, instant)
+	if err != nil {
+		return ""
+	}
+	return t.UTC().Format(http.TimeFormat)
+}
+
+// Within moves a problem's places into the entry of a Bundle.
+func Within(p *fhir.Problem, place string) *fhir.Problem {
 	q := *p
+	q.Allow = "" // of the entry's URL, not of the Bundle's
 	q.Expression = join(place, p.Expression)
 	q.Issues = nil
 	for _, is := range p.Issues {
@@ -113,8 +135,8 @@ func join(place, expression string) string {
 	if expression == "" {
 		return place
 	}
-	if strings.HasPrefix(expression, "http.") {
-		return place + ".request.url"
+	if header, ok := strings.CutPrefix(expression, "http."); ok {
+		return place + requestPlace(header)
 	}
 	// Patient.name[0] is at Bundle.entry[1].resource.name[0].
 	if _, rest, ok := strings.Cut(expression, "."); ok {
@@ -123,11 +145,30 @@ func join(place, expression string) string {
 	return place + ".resource"
 }
 
+// requestPlace is where an entry has what a request has in its header or body;
+// all else, the parameters too, is in its url.
+func requestPlace(header string) string {
+	switch header {
+	case "If-Match":
+		return ".request.ifMatch"
+	case "If-None-Match":
+		return ".request.ifNoneMatch"
+	case "If-None-Exist":
+		return ".request.ifNoneExist"
+	case "method":
+		return ".request.method"
+	}
+	if header == "Content-Type" || strings.HasPrefix(header, "body") {
+		return ".resource"
+	}
+	return ".request.url"
+}
+
 // binaryPatch is the JSON Patch that a Binary carries, the convention for
 // patches in Bundles (http.html#patch).
 func binaryPatch(res fhirjson.Node, place string) ([]byte, *fhir.Problem) {
 	if !res.Field("resourceType").Is("Binary") || !res.Field("contentType").Is("application/json-patch+json") {
-		return nil, errFHIRPatch.At(place + ".resource")
+		return nil, fhir.NewProblem(fhir.NotSupported, "a patch in a Bundle is a Binary with a JSON Patch; FHIRPath Patch is not supported yet").At(place + ".resource")
 	}
 	b, err := decodeBase64(res.Field("data").Text())
 	if err != nil {

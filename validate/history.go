@@ -15,7 +15,7 @@ func historyParameters(pairs []search.Pair, strict bool, maxCount int) (*fhir.Hi
 	seen := map[string]bool{}
 	for _, p := range pairs {
 		if seen[p.Name] {
-			return nil, fhir.NewProblem(fhir.Invalid, "a history parameter may be given once")
+			return nil, fhir.NewProblem(fhir.Invalid, "a history parameter may be given once").At(placeURL)
 		}
 		seen[p.Name] = true
 		switch p.Name {
@@ -25,6 +25,7 @@ func historyParameters(pairs []search.Pair, strict bool, maxCount int) (*fhir.Hi
 				return nil, fhir.NewProblem(fhir.Value, "_count must be a non-negative integer").At("http._count")
 			}
 			h.Count = min(n, maxCount)
+			p.Value = strconv.Itoa(h.Count) // what was applied, not what was asked
 		case "_since":
 			low, _, ok := search.DateInterval(p.Value)
 			if !ok {
@@ -40,10 +41,10 @@ func historyParameters(pairs []search.Pair, strict bool, maxCount int) (*fhir.Hi
 		case "_format", "_pretty":
 			continue
 		case "_list":
-			return nil, fhir.NewProblem(fhir.NotSupported, "_list is not supported yet")
+			return nil, fhir.NewProblem(fhir.NotSupported, "_list is not supported yet").At("http._list")
 		default:
 			if strict {
-				return nil, fhir.NewProblem(fhir.Invalid, "a history takes only _count, _since and _at")
+				return nil, fhir.NewProblem(fhir.Invalid, "a history takes only _count, _since and _at").At(placeURL)
 			}
 			continue
 		}

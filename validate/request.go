@@ -2,6 +2,7 @@ package validate
 
 import (
 	"mime"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -35,9 +36,9 @@ type target struct {
 
 // Interaction parses a request.
 func (p *Parser) Interaction(req *fhir.Request) (*fhir.Interaction, error) {
-	pairs, err := query(req.Query)
-	if err != nil {
-		return nil, err
+	pairs, ok := query(req.Query)
+	if !ok {
+		return nil, errQuery
 	}
 	i := &fhir.Interaction{Head: req.Method == "HEAD"}
 	if err := negotiate(i, req, pairs); err != nil {
@@ -56,20 +57,32 @@ func (p *Parser) Interaction(req *fhir.Request) (*fhir.Interaction, error) {
 	return i, nil
 }
 
+// Places in a request, as OperationOutcome.issue.expression names what is not
+// in the content ("http." and the header or parameter,
+// http://hl7.org/fhir/R4/operationoutcome-definitions.html).
+const (
+	placeURL    = "http.url"
+	placeMethod = "http.method"
+	placeBody   = "http.body"
+	placeMedia  = "http.Content-Type"
+)
+
 // Literal problems of a request's outline.
 var (
-	errPath       = fhir.NewProblem(fhir.NotFound, "the path is not one this server answers")
-	errType       = fhir.NewProblem(fhir.NotFound, "unknown resource type")
-	errID         = fhir.NewProblem(fhir.NotFound, "not a logical id")
-	errMethod     = fhir.NewProblem(fhir.NotAllowed, "the method is not allowed here")
-	errQuery      = fhir.NewProblem(fhir.Invalid, "the query string is malformed")
-	errBody       = fhir.NewProblem(fhir.Invalid, "a body is required")
-	errXML        = fhir.NewProblem(fhir.UnsupportedMedia, "XML is not supported; use application/fhir+json")
-	errMedia      = fhir.NewProblem(fhir.UnsupportedMedia, "the Content-Type is not supported; use application/fhir+json")
-	errPatch      = fhir.NewProblem(fhir.UnsupportedMedia, "the patch format is not supported; use application/json-patch+json")
-	errFHIRPatch  = fhir.NewProblem(fhir.NotSupported, "FHIRPath Patch is not supported yet; use application/json-patch+json")
+	errPath       = fhir.NewProblem(fhir.NotFound, "the path is not one this server answers").At(placeURL)
+	errType       = fhir.NewProblem(fhir.NotFound, "unknown resource type").At(placeURL)
+	errID         = fhir.NewProblem(fhir.NotFound, "not a logical id").At(placeURL)
+	errMethod     = fhir.NewProblem(fhir.NotAllowed, "the method is not allowed here").At(placeMethod)
+	errQuery      = fhir.NewProblem(fhir.Invalid, "the query string is malformed").At(placeURL)
+	errForm       = fhir.NewProblem(fhir.Invalid, "the form is malformed").At(placeBody)
+	errBody       = fhir.NewProblem(fhir.Invalid, "a body is required").At(placeBody)
+	errXML        = fhir.NewProblem(fhir.UnsupportedMedia, "XML is not supported; use application/fhir+json").At(placeMedia)
+	errMedia      = fhir.NewProblem(fhir.UnsupportedMedia, "the Content-Type is not supported; use application/fhir+json").At(placeMedia)
+	errPatch      = fhir.NewProblem(fhir.UnsupportedMedia, "the patch format is not supported; use application/json-patch+json").At(placeMedia)
+	errFHIRPatch  = fhir.NewProblem(fhir.NotSupported, "FHIRPath Patch is not supported yet; use application/json-patch+json").At(placeMedia)
 	errAcceptable = fhir.NewProblem(fhir.NotAcceptable, "only application/fhir+json can be produced")
-	errETag       = fhir.NewProblem(fhir.Invalid, "the version in If-Match or If-None-Match must be written W/\"id\"")
+	errETag       = fhir.NewProblem(fhir.Invalid, "a version must be written W/\"id\"")
+	errPage       = fhir.NewProblem(fhir.Invalid, "a page link stands alone; use it as it was given").At("http._page")
 )
 
 func split(path string) (target, error) {
@@ -137,9 +150,9 @@ func ValidID(s string) bool {
 	return true
 }
 
-// query decodes a query string in order, with repeats.
-func query(raw string) ([]search.Pair, error) {
-	var out []search.Pair
+// query decodes a query string in order, with repeats; ok is false when it
+// cannot be read.
+func query(raw string) (out []search.Pair, ok bool) {
 	for raw != "" {
 		var part string
 		part, raw, _ = strings.Cut(raw, "&")
@@ -150,11 +163,11 @@ func query(raw string) ([]search.Pair, error) {
 		n, err1 := url.QueryUnescape(name)
 		v, err2 := url.QueryUnescape(value)
 		if err1 != nil || err2 != nil || n == "" || !clean(n) || !clean(v) {
-			return nil, errQuery
+			return nil, false
 		}
 		out = append(out, search.Pair{Name: n, Value: v})
 	}
-	return out, nil
+	return out, true
 }
 
 // clean refuses what no search value has: control characters and bytes that
@@ -175,34 +188,49 @@ var jsonTypes = map[string]bool{
 // negotiate checks _format, _pretty and Accept (http.html#mime-type); _format
 // comes first.
 func negotiate(i *fhir.Interaction, req *fhir.Request, pairs []search.Pair) error {
-	format := ""
-	for _, p := range pairs {
-		switch p.Name {
-		case "_format":
-			format = p.Value
-		case "_pretty":
-			i.Pretty = p.Value == "true"
-		}
-	}
-	if format != "" {
-		if !jsonMedia(strings.ReplaceAll(format, " ", "+")) {
-			return errAcceptable
-		}
-		return nil
-	}
-	if req.Accept == "" {
-		return nil
+	formatted, err := format(i, pairs)
+	if formatted || err != nil || req.Accept == "" {
+		return err
 	}
 	for part := range strings.SplitSeq(req.Accept, ",") {
 		media, params, err := mime.ParseMediaType(strings.TrimSpace(part))
-		if err != nil || params["q"] == "0" {
-			continue
+		if err != nil || strings.Trim(params["q"], "0.") == "" && params["q"] != "" {
+			continue // q=0 refuses, however many zeros (RFC 9110 section 12.4.2)
 		}
 		if media == "*/*" || media == "application/*" || jsonMedia(part) {
 			return nil
 		}
 	}
-	return errAcceptable
+	return errAcceptable.At("http.Accept")
+}
+
+// format reads _format and _pretty; formatted says that _format was there.
+func format(i *fhir.Interaction, pairs []search.Pair) (formatted bool, err error) {
+	for _, p := range pairs {
+		switch p.Name {
+		case "_format":
+			if formatted = p.Value != ""; !formatted {
+				continue
+			}
+			// A plus that was not escaped arrives as a space.
+			if !jsonMedia(strings.ReplaceAll(p.Value, " ", "+")) {
+				return true, errAcceptable.At("http._format")
+			}
+		case "_pretty":
+			switch p.Value {
+			case "true", "false", "":
+				i.Pretty = p.Value == "true"
+			default:
+				return false, fhir.NewProblem(fhir.Value, "_pretty must be true or false").At("http._pretty")
+			}
+		}
+	}
+	return formatted, nil
+}
+
+// bare leaves out what shapes every answer and is no criterion.
+func bare(pairs []search.Pair) []search.Pair {
+	return slices.DeleteFunc(slices.Clone(pairs), func(p search.Pair) bool { return p.Name == "_format" || p.Name == "_pretty" })
 }
 
 func jsonMedia(s string) bool {
@@ -225,7 +253,7 @@ func preferences(i *fhir.Interaction, req *fhir.Request) error {
 			case fhir.ReturnMinimal, fhir.ReturnRepresentation, fhir.ReturnOutcome:
 				i.Return = r
 			default:
-				return fhir.NewProblem(fhir.Invalid, "Prefer: return must be minimal, representation or OperationOutcome")
+				return fhir.NewProblem(fhir.Invalid, "Prefer: return must be minimal, representation or OperationOutcome").At("http.Prefer")
 			}
 		case "handling":
 			switch value {
@@ -233,23 +261,39 @@ func preferences(i *fhir.Interaction, req *fhir.Request) error {
 				i.Strict = true
 			case "lenient":
 			default:
-				return fhir.NewProblem(fhir.Invalid, "Prefer: handling must be strict or lenient")
+				return fhir.NewProblem(fhir.Invalid, "Prefer: handling must be strict or lenient").At("http.Prefer")
 			}
 		}
 	}
 	var err error
-	if i.IfMatch, err = etag(req.IfMatch); err != nil {
-		return err
+	if i.IfMatch, err = etags(req.IfMatch); err != nil {
+		return errETag.At("http.If-Match")
 	}
-	if i.IfNoneMatch, err = etag(req.IfNoneMatch); err != nil {
-		return err
+	if i.IfNoneMatch, err = etags(req.IfNoneMatch); err != nil {
+		return errETag.At("http.If-None-Match")
 	}
-	if req.IfModifiedSince != "" {
-		if t, err := time.Parse(time.RFC1123, req.IfModifiedSince); err == nil {
-			i.IfModifiedSince = t
-		}
+	// A date that cannot be read is passed over (RFC 9110 section 13.1.3).
+	if t, err := http.ParseTime(req.IfModifiedSince); err == nil {
+		i.IfModifiedSince = t
 	}
 	return nil
+}
+
+// etags are the version ids of a list of entity tags, joined by commas, which
+// no id has.
+func etags(s string) (string, error) {
+	if strings.IndexByte(s, ',') < 0 {
+		return etag(s)
+	}
+	var out []string
+	for one := range strings.SplitSeq(s, ",") {
+		id, err := etag(one)
+		if err != nil || id == "" || id == "*" {
+			return "", errETag
+		}
+		out = append(out, id)
+	}
+	return strings.Join(out, ","), nil
 }
 
 // etag is the version id in an entity tag. Strong tags are taken for weak ones,

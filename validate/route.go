@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"firebreak/fhir"
-	"firebreak/fhir/r4"
 	"firebreak/fhir/search"
 	"firebreak/fhirjson"
 )
@@ -21,19 +20,19 @@ func (p *Parser) route(i *fhir.Interaction, req *fhir.Request, t target, pairs [
 	case t.rest == "metadata":
 		i.Kind = fhir.Capabilities
 		if !get {
-			return errMethod
+			return errMethod.Allowing(reading)
 		}
-		return nil
+		return statementMode(pairs)
 	case t.rest == "_history" || t.version != "":
 		if !get {
-			return errMethod
+			return errMethod.Allowing(reading)
 		}
 		return p.history(i, t, pairs)
 	case t.id != "" && t.rest != "":
 		return p.compartment(i, req, t, pairs)
 	case t.rest == "_search":
 		if req.Method != "POST" {
-			return errMethod
+			return errMethod.Allowing("POST")
 		}
 		return p.search(i, req, nil, pairs)
 	case t.rest != "":
@@ -45,12 +44,33 @@ func (p *Parser) route(i *fhir.Interaction, req *fhir.Request, t target, pairs [
 		case req.Method == "POST":
 			return p.bundle(i, req)
 		}
-		return errMethod
+		return errMethod.Allowing(reading + ", POST")
 	case t.id == "":
 		return p.ofType(i, req, pairs)
 	default:
 		return p.ofInstance(i, req, pairs)
 	}
+}
+
+// reading are the methods that read.
+const reading = "GET, HEAD"
+
+// statementMode reads the mode of http.html#capabilities. This server's whole
+// statement is its normative part as well; terminology has one of its own.
+func statementMode(pairs []search.Pair) error {
+	for _, pair := range pairs {
+		if pair.Name != "mode" {
+			continue
+		}
+		switch pair.Value {
+		case "full", "normative":
+		case "terminology":
+			return fhir.NewProblem(fhir.NotSupported, "this server has no terminology service").At("http.mode")
+		default:
+			return fhir.NewProblem(fhir.Value, "mode must be full, normative or terminology").At("http.mode")
+		}
+	}
+	return nil
 }
 
 func (p *Parser) ofType(i *fhir.Interaction, req *fhir.Request, pairs []search.Pair) (err error) {
@@ -59,10 +79,13 @@ func (p *Parser) ofType(i *fhir.Interaction, req *fhir.Request, pairs []search.P
 		return p.search(i, req, nil, pairs)
 	case "POST":
 		i.Kind = fhir.Create
+		if err := p.unused(i, pairs); err != nil {
+			return err
+		}
 		if req.IfNoneExist != "" {
-			cond, err := query(strings.TrimPrefix(req.IfNoneExist, "?"))
-			if err != nil {
-				return err
+			cond, ok := query(strings.TrimPrefix(req.IfNoneExist, "?"))
+			if !ok {
+				return fhir.NewProblem(fhir.Invalid, "the criteria are malformed").At("http.If-None-Exist")
 			}
 			if i.Query, err = p.condition(i.Type, cond); err != nil {
 				return err
@@ -71,22 +94,22 @@ func (p *Parser) ofType(i *fhir.Interaction, req *fhir.Request, pairs []search.P
 		return p.content(i, req)
 	case "PUT":
 		i.Kind = fhir.Update
-		if i.Query, err = p.condition(i.Type, pairs); err != nil {
+		if i.Query, err = p.condition(i.Type, bare(pairs)); err != nil {
 			return err
 		}
 		return p.content(i, req)
 	case "PATCH":
 		i.Kind = fhir.Patch
-		if i.Query, err = p.condition(i.Type, pairs); err != nil {
+		if i.Query, err = p.condition(i.Type, bare(pairs)); err != nil {
 			return err
 		}
 		return patchBody(i, req)
 	case "DELETE":
 		i.Kind = fhir.Delete
-		i.Query, err = p.condition(i.Type, pairs)
+		i.Query, err = p.condition(i.Type, bare(pairs))
 		return err
 	}
-	return errMethod
+	return errMethod.Allowing(reading + ", POST, PUT, PATCH, DELETE")
 }
 
 func (p *Parser) ofInstance(i *fhir.Interaction, req *fhir.Request, pairs []search.Pair) error {
@@ -96,6 +119,9 @@ func (p *Parser) ofInstance(i *fhir.Interaction, req *fhir.Request, pairs []sear
 		return p.shape(i, pairs)
 	case "PUT":
 		i.Kind = fhir.Update
+		if err := p.unused(i, pairs); err != nil {
+			return err
+		}
 		if err := p.content(i, req); err != nil {
 			return err
 		}
@@ -106,12 +132,24 @@ func (p *Parser) ofInstance(i *fhir.Interaction, req *fhir.Request, pairs []sear
 		return nil
 	case "PATCH":
 		i.Kind = fhir.Patch
+		if err := p.unused(i, pairs); err != nil {
+			return err
+		}
 		return patchBody(i, req)
 	case "DELETE":
 		i.Kind = fhir.Delete
-		return nil
+		return p.unused(i, pairs)
 	}
-	return errMethod
+	return errMethod.Allowing(reading + ", PUT, PATCH, DELETE")
+}
+
+// unused passes over the parameters of a change that names its target, or
+// refuses them when handling is strict.
+func (p *Parser) unused(i *fhir.Interaction, pairs []search.Pair) error {
+	if i.Strict && len(bare(pairs)) > 0 {
+		return fhir.NewProblem(fhir.Invalid, "only _format and _pretty are known here").At(placeURL)
+	}
+	return nil
 }
 
 // content reads and checks the resource of a create or update.
@@ -121,7 +159,7 @@ func (p *Parser) content(i *fhir.Interaction, req *fhir.Request) error {
 		return err
 	}
 	i.Resource = doc
-	if p.checked {
+	if p.checked && doc.Root().Field("resourceType").Is(i.Type) {
 		return nil
 	}
 	return Content(doc.Root(), i.Type)
@@ -145,11 +183,30 @@ func problem(issues []Issue) *fhir.Problem {
 
 func syntaxProblem(err error) *fhir.Problem {
 	var syn *fhirjson.SyntaxError
-	p := &fhir.Problem{Code: fhir.Structure, Text: "the body is not well-formed JSON"}
+	p := &fhir.Problem{Code: fhir.Structure, Text: "the body is not well-formed JSON", Expression: placeBody}
 	if errors.As(err, &syn) {
-		p.Issues = []fhir.Issue{{Type: "structure", Text: syn.Error()}}
+		p.Issues = []fhir.Issue{{Type: "structure", Text: syn.Error(), Expression: pointed(syn.Path)}}
 	}
 	return p
+}
+
+// pointed is a JSON Pointer as a path of FHIRPath, as far as its names look
+// like names and not like content.
+func pointed(pointer string) string {
+	var b strings.Builder
+	b.WriteString(placeBody)
+	for _, token := range strings.Split(pointer, "/")[1:] {
+		index := strings.Trim(token, "0123456789") == "" && token != ""
+		switch {
+		case index && len(token) < 9:
+			b.WriteString("[" + token + "]")
+		case safeName([]byte(token)):
+			b.WriteString("." + token)
+		default:
+			return b.String()
+		}
+	}
+	return b.String()
 }
 
 func patchBody(i *fhir.Interaction, req *fhir.Request) error {
@@ -197,124 +254,6 @@ func (p *Parser) maxCount() int {
 	return 500
 }
 
-// search reads a search by GET, or by POST with a form whose parameters add to
-// those of the URL (http.html#search).
-func (p *Parser) search(i *fhir.Interaction, req *fhir.Request, comp *search.Compartment, pairs []search.Pair) error {
-	i.Kind = fhir.SearchType
-	if i.Type == "" || comp != nil {
-		i.Kind = fhir.SearchSystem
-	}
-	if req.Method == "POST" {
-		form, err := formBody(req)
-		if err != nil {
-			return err
-		}
-		pairs = append(pairs, form...)
-	}
-	var types []string
-	switch {
-	case comp != nil && i.Type == "*":
-	case i.Type != "":
-		types = []string{i.Type}
-	default:
-		types = r4.Resources()
-	}
-	q, err := search.Parse(types, pairs, p.searchOptions(i.Strict, comp))
-	if err != nil {
-		return searchProblem(err)
-	}
-	i.Query = q
-	if comp != nil {
-		i.Type = ""
-	}
-	return nil
-}
-
-func (p *Parser) searchOptions(strict bool, comp *search.Compartment) search.Options {
-	return search.Options{Strict: strict, Base: p.Base, Now: p.Now(), MaxCount: p.maxCount(), MaxChain: p.MaxChain,
-		MaxIterate: p.MaxIncl, Compartment: comp}
-}
-
-func formBody(req *fhir.Request) ([]search.Pair, error) {
-	if len(req.Body) == 0 {
-		return nil, nil
-	}
-	media, _, _ := strings.Cut(req.ContentType, ";")
-	if strings.ToLower(strings.TrimSpace(media)) != "application/x-www-form-urlencoded" {
-		return nil, fhir.NewProblem(fhir.UnsupportedMedia, "a search by POST takes application/x-www-form-urlencoded")
-	}
-	return query(string(req.Body))
-}
-
-// compartment reads GET [base]/Patient/123/Observation and …/*.
-func (p *Parser) compartment(i *fhir.Interaction, req *fhir.Request, t target, pairs []search.Pair) error {
-	byPost := req.Method == "POST" && strings.HasSuffix(req.Path, "/_search")
-	if req.Method != "GET" && req.Method != "HEAD" && !byPost {
-		return errMethod
-	}
-	switch t.typ {
-	case "Patient", "Encounter", "Practitioner", "RelatedPerson", "Device":
-	default:
-		return errPath
-	}
-	if _, ok := r4.TypeID(t.rest); !ok && t.rest != "*" {
-		return errType
-	}
-	i.Type, i.ID = t.rest, ""
-	return p.search(i, req, &search.Compartment{Type: t.typ, ID: t.id}, pairs)
-}
-
-// condition reads the criteria of a conditional interaction. A condition that
-// would be ignored in part could hit what it was meant to spare, so it is read
-// strictly whatever the client prefers.
-func (p *Parser) condition(typ string, pairs []search.Pair) (*search.Query, error) {
-	opt := p.searchOptions(true, nil)
-	opt.Condition = true
-	q, err := search.Parse([]string{typ}, pairs, opt)
-	if err != nil {
-		return nil, searchProblem(err)
-	}
-	return q, nil
-}
-
-// Condition parses the criteria of a conditional reference, "Patient?identifier=x".
-func (p *Parser) Condition(typ, raw string) (*search.Query, error) {
-	if _, ok := r4.TypeID(typ); !ok {
-		return nil, errType
-	}
-	pairs, err := query(raw)
-	if err != nil {
-		return nil, err
-	}
-	return p.condition(typ, pairs)
-}
-
-// searchProblem words a refused query.
-func searchProblem(err error) error {
-	var e *search.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	p := &fhir.Problem{Code: fhir.Invalid, Text: "the search cannot be done as asked"}
-	kind := "invalid"
-	switch e.Code {
-	case search.BadValue:
-		kind = "value"
-	case search.NotSupported:
-		kind = "not-supported"
-	case search.TooCostly:
-		kind = "too-costly"
-	}
-	text := string(e.Text)
-	expression := ""
-	if e.Parameter != "" {
-		text = e.Parameter + ": " + text
-		expression = "http." + e.Parameter
-	}
-	p.Issues = []fhir.Issue{{Type: kind, Text: text, Expression: expression}}
-	return p
-}
-
 // shape reads _summary and _elements of a read.
 func (p *Parser) shape(i *fhir.Interaction, pairs []search.Pair) error {
 	var keep []search.Pair
@@ -325,7 +264,7 @@ func (p *Parser) shape(i *fhir.Interaction, pairs []search.Pair) error {
 		case "_format", "_pretty":
 		default:
 			if i.Strict {
-				return fhir.NewProblem(fhir.Invalid, "a read takes only _summary, _elements, _format and _pretty")
+				return fhir.NewProblem(fhir.Invalid, "a read takes only _summary, _elements, _format and _pretty").At(placeURL)
 			}
 		}
 	}
@@ -337,7 +276,7 @@ func (p *Parser) shape(i *fhir.Interaction, pairs []search.Pair) error {
 		return searchProblem(err)
 	}
 	if q.Summary == search.SummaryCount {
-		return fhir.NewProblem(fhir.Invalid, "_summary=count is for searches")
+		return fhir.NewProblem(fhir.Invalid, "_summary=count is for searches").At("http._summary")
 	}
 	i.Summary, i.Elements = q.Summary, q.Elements
 	return nil

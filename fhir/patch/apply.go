@@ -53,7 +53,7 @@ func (op *operation) mayChange() *Error {
 	if op.verb == test {
 		return nil
 	}
-	if len(op.path) == 0 || op.verb == move && len(op.from) == 0 {
+	if len(op.path) == 0 { // as a move's from, the root is its path's ancestor
 		return refuse(Forbidden, "a resource as a whole is replaced by an update, not by a patch")
 	}
 	if op.path.owned() || op.verb == move && op.from.owned() {
@@ -67,8 +67,8 @@ func (op *operation) mayChange() *Error {
 func (p *patching) stamped() bool {
 	for _, name := range stamps {
 		was := p.received.Field("meta").Field(name)
-		now, bad := p.find(pointer{"meta", name})
-		if was.Exists() != (bad == nil) || was.Exists() && !p.equal(now, was) {
+		now, _ := p.find(pointer{"meta", name}) // or the zero value, which equals an absent node
+		if !p.equal(now, was) {
 			return false
 		}
 	}
@@ -173,7 +173,6 @@ func (p *patching) take(path pointer) (value, *Error) {
 	if b.kind == fhirjson.Object {
 		b.names = slices.Delete(b.names, i, i+1)
 	}
-	b.emptied = len(b.values) == 0
 	return v, nil
 }
 

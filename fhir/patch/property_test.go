@@ -154,18 +154,23 @@ func encode(v any) string {
 }
 
 func run(t *rapid.T, document string, ops ...op) (string, error) {
+	out, err := patch.Apply([]byte(document), parse(t, written(ops)))
+	return string(out), err
+}
+
+// written is ops as a JSON Patch.
+func written(ops []op) string {
 	var text []string
 	for _, o := range ops {
 		text = append(text, o.String())
 	}
-	out, err := patch.Apply([]byte(document), parse(t, "["+strings.Join(text, ",")+"]"))
-	return string(out), err
+	return "[" + strings.Join(text, ",") + "]"
 }
 
 func TestApplyAgreesWithANaiveReading(t *testing.T) {
 	applied, refused := 0, 0
 	one := func(t *rapid.T) {
-		document := drawObject(t, 3)
+		document := strings.ReplaceAll(drawObject(t, 3), ",", rapid.SampledFrom([]string{",", " ,\n"}).Draw(t, "comma"))
 		root := decode(t, document)
 		var ops []op
 		var want error
@@ -185,8 +190,13 @@ func TestApplyAgreesWithANaiveReading(t *testing.T) {
 			return
 		}
 		applied++
+		full := encode(root)
 		if !same(decode(t, got), pruned(root)) {
-			t.Fatalf("Apply(%s, %v) = %s, want %s", document, ops, got, encode(root))
+			t.Fatalf("Apply(%s, %v) = %s, want %s", document, ops, got, full)
+		}
+		counted := patch.CountedSize(parse(t, document), parse(t, written(ops)))
+		if counted != len(got) && full == encode(root) { // arrays that went at the end are counted
+			t.Fatalf("after %v on %s the size is counted as %d, want %d", ops, document, counted, len(got))
 		}
 	}
 	for range 30 { // a case takes microseconds; a hundred of them are too few

@@ -26,8 +26,6 @@ type branch struct {
 	// change any more; who wants to, clones it. So a copy costs no memory, and
 	// no series of copies costs more than the size it is charged for.
 	shared bool
-	// emptied: its last item was removed, rather than never there.
-	emptied bool
 }
 
 // name is a member's name, as it is and as it is written.
@@ -238,7 +236,9 @@ func (v value) append(dst []byte) []byte {
 	dst = append(dst, '{')
 	first := true
 	for i, c := range b.values {
-		if c.open != nil && c.open.kind == fhirjson.Array && c.open.emptied && len(c.open.values) == 0 {
+		// An array is opened for an item that comes or goes. One that is open and
+		// empty has lost its last; one that was empty before was never opened.
+		if c.open != nil && c.open.kind == fhirjson.Array && len(c.open.values) == 0 {
 			continue
 		}
 		if !first {

@@ -1,0 +1,73 @@
+package firebreak_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What the two worlds test has found, each in its smallest form.
+
+func reading(id, code, more string) string {
+	return `{"resourceType":"Observation","id":"` + id + `",` + more + `"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"` + code + `"}]},"subject":{"reference":"Patient/amy"}}`
+}
+
+const labelledV = `"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"V"}]},`
+
+func TestATypeWithoutRecordsIsFoundEmpty(t *testing.T) {
+	r := newRig(t)
+	for _, url := range []string{"Device", "Device?_count=0", "?_type=Device,Group", "Device/_history"} {
+		a := r.do("adams", "GET", url, "")
+		if a.status != 200 || a.json(t)["total"] != 0.0 {
+			t.Errorf("%s = %v, want an empty page", url, a)
+		}
+	}
+}
+
+func TestAHiddenVersionDoesNotMoveAt(t *testing.T) {
+	for _, scope := range []string{"user/*.cruds", "user/Observation.rs?code=a"} {
+		r := newRig(t)
+		id := r.people["adams"]
+		id.Scope = scope
+		r.people["adams"] = id
+		r.put("importer", reading("o", "a", ""))
+		r.put("importerS", reading("o", "a", ""))
+		between := r.clock.Now()
+		r.clock.Advance(time.Minute)
+		r.put("importer", reading("o", "a", ""))
+		for _, path := range []string{"Observation/o/_history", "Observation/_history", "_history"} {
+			a := r.do("adams", "GET", path+"?_at="+url.QueryEscape(between.Format(time.RFC3339)), "")
+			if a.json(t)["total"] != 1.0 || strings.Count(a.body, `"fullUrl"`) != 1 {
+				t.Errorf("%s under %s: %v, want the version that was the last to be seen", path, scope, a)
+			}
+		}
+	}
+}
+
+func TestAnOldVersionHasItsOwnAuthor(t *testing.T) {
+	r := newRig(t)
+	r.put("importer", reading("o", "a", labelledV))
+	r.put("importer", reading("o", "b", ""))
+	if a := r.do("adams", "PUT", "Observation/o", reading("o", "c", "")); a.status != 200 {
+		t.Fatalf("update: %v", a)
+	}
+	for _, path := range []string{"Observation/o/_history", "Observation/_history", "_history"} {
+		a := r.do("adams", "GET", path, "")
+		if a.json(t)["total"] != 2.0 || strings.Count(a.body, `"fullUrl"`) != 2 {
+			t.Errorf("%s: %v, want the two versions without the very restricted one of another author", path, a)
+		}
+	}
+}
+
+func TestACareTeamCountsForAChangeWhereSeeingNeedsNone(t *testing.T) {
+	s := newSide(t, openers()[0], standard(), variants[6:7])
+	s.put("importer", `{"resourceType":"CareTeam","id":"c","status":"active","subject":{"reference":"Patient/amy"},"participant":[{"member":{"reference":"Practitioner/adams"}}]}`)
+	s.put("importer", reading("o", "a", ""))
+	if a := s.do("adams", "PUT", "Observation/o", reading("o", "b", "")); a.status != 200 {
+		t.Errorf("a member of the care team may change it: %v", a)
+	}
+	if a := s.do("baker", "PUT", "Observation/o", reading("o", "b", "")); a.status != 403 {
+		t.Errorf("one who is not may not: %v", a)
+	}
+}

@@ -1,0 +1,401 @@
+package firebreak_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"firebreak/gate"
+)
+
+type obj = map[string]any
+
+// maker makes resources from small vocabularies, so that searches meet, and
+// with references to each other, visible or not.
+type maker struct {
+	r   *rand.Rand
+	ids map[string][]string // by type: what there is to refer to
+}
+
+func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
+
+func (m *maker) one(list ...string) string { return list[m.r.IntN(len(list))] }
+func (m *maker) chance(percent int) bool   { return m.r.IntN(100) < percent }
+func (m *maker) number(lo, hi int) int     { return lo + m.r.IntN(hi-lo+1) }
+func (m *maker) day() string               { return fmt.Sprintf("2026-%02d-%02d", m.number(1, 3), m.number(1, 9)) }
+func (m *maker) code() string              { return m.one("c1", "c2", "c3") }
+func (m *maker) organization() string      { return m.one("north", "north", "south", "west") }
+func (m *maker) family() string            { return m.one("Adler", "Baum", "Citron", "Dorn") }
+func (m *maker) given() string             { return m.one("Ann", "Bo", "Cy") }
+func (m *maker) identifier() string        { return fmt.Sprint("i", m.number(1, 6)) }
+func (m *maker) category() string          { return m.one("laboratory", "vital-signs", "problem-list-item") }
+func (m *maker) person() string            { return m.one("adams", "adams", "nora", "nora", "chen", "wu") }
+func (m *maker) reference(typ string) obj  { return obj{"reference": typ + "/" + m.existing(typ)} }
+func concept(code string) obj {
+	return obj{"coding": []any{obj{"system": "http://loinc.org", "code": code}}, "text": "about " + code}
+}
+func coded(system, code string) obj { return obj{"coding": []any{obj{"system": system, "code": code}}} }
+func (m *maker) name() any          { return []any{obj{"family": m.family(), "given": []any{m.given()}}} }
+func (m *maker) maybe(o obj, name string, percent int, value func() any) {
+	if m.chance(percent) {
+		o[name] = value()
+	}
+}
+
+// existing is an id of a type, or now and then one that is not there.
+func (m *maker) existing(typ string) string {
+	if l := m.ids[typ]; len(l) > 0 && !m.chance(4) {
+		return pick(m.r, l)
+	}
+	return "none"
+}
+
+func (m *maker) labels(o obj) {
+	const conf, act = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+	var out []any
+	if m.chance(35) {
+		out = append(out, obj{"system": conf, "code": m.one("U", "L", "M", "N", "R", "R", "V")})
+	}
+	if m.chance(5) {
+		out = append(out, obj{"system": conf, "code": m.one("N", "V")})
+	}
+	if m.chance(20) {
+		out = append(out, obj{"system": act, "code": m.one("HIV", "ETH", "PSY")})
+	}
+	if len(out) > 0 {
+		o["meta"] = obj{"security": out}
+	}
+}
+
+// resource is a new body of a type.
+func (m *maker) resource(typ, id string) obj {
+	o := obj{"resourceType": typ}
+	if id != "" {
+		o["id"] = id
+	}
+	m.labels(o)
+	if typ != "AuditEvent" {
+		m.maybe(o, "identifier", 60, m.identifiers)
+	}
+	m.maybe(o, "language", 10, func() any { return "en" })
+	patient := func() any { return m.reference("Patient") }
+	switch typ {
+	case "Organization":
+		o["name"] = m.one("Alpha", "Beta", "Gamma")
+		m.maybe(o, "partOf", 30, func() any { return m.reference("Organization") })
+	case "Practitioner":
+		o["name"] = m.name()
+	case "Location":
+		o["name"], o["status"] = m.one("Ward", "Lab"), "active"
+		m.maybe(o, "managingOrganization", 60, func() any { return m.reference("Organization") })
+	case "Medication":
+		o["code"] = concept(m.code())
+		// A medication compounded for one patient names them.
+		m.maybe(o, "extension", 25, func() any { return []any{obj{"url": "http://x.invalid/for", "valueReference": patient()}} })
+	case "Patient":
+		m.patient(o)
+	case "RelatedPerson":
+		o["patient"], o["name"] = patient(), m.name()
+	case "Encounter":
+		o["status"], o["class"], o["subject"] = m.one("planned", "finished"), obj{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": m.one("AMB", "IMP")}, patient()
+		m.maybe(o, "serviceProvider", 70, func() any { return m.reference("Organization") })
+		m.maybe(o, "participant", 50, func() any { return []any{obj{"individual": m.reference("Practitioner")}} })
+		m.maybe(o, "period", 60, func() any { return obj{"start": m.day()} })
+	case "Observation":
+		m.observation(o)
+	case "Condition":
+		o["subject"], o["code"] = patient(), concept(m.code())
+		m.maybe(o, "category", 60, func() any { return []any{coded("http://x.invalid/cat", m.category())} })
+		m.maybe(o, "encounter", 40, func() any { return m.reference("Encounter") })
+		m.maybe(o, "onsetDateTime", 50, func() any { return m.day() })
+	case "MedicationRequest":
+		o["status"], o["intent"], o["subject"], o["medicationReference"] = m.one("active", "completed"), "order", patient(), m.reference("Medication")
+		m.maybe(o, "requester", 70, func() any { return m.reference("Practitioner") })
+		m.maybe(o, "encounter", 40, func() any { return m.reference("Encounter") })
+		m.maybe(o, "authoredOn", 60, func() any { return m.day() })
+	case "DiagnosticReport":
+		o["status"], o["code"], o["subject"] = "final", concept(m.code()), patient()
+		m.maybe(o, "category", 60, func() any { return []any{coded("http://x.invalid/cat", m.category())} })
+		m.maybe(o, "result", 80, func() any { return []any{m.reference("Observation"), m.reference("Observation")} })
+		m.maybe(o, "effectiveDateTime", 50, func() any { return m.day() })
+	case "CareTeam":
+		o["status"], o["subject"] = m.one("active", "active", "active", "inactive"), patient()
+		o["participant"] = []any{obj{"member": obj{"reference": "Practitioner/" + m.person()}}}
+		m.maybe(o, "period", 40, m.period)
+	case "Appointment":
+		o["status"] = m.one("booked", "fulfilled")
+		o["participant"] = []any{obj{"actor": patient(), "status": "accepted"}, obj{"actor": m.one2(patient, func() any { return m.reference("Practitioner") }), "status": "accepted"}}
+		m.maybe(o, "description", 50, func() any { return "visit" })
+	case "AuditEvent":
+		o["type"], o["recorded"] = obj{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "110110"}, "2026-01-02T03:04:05Z"
+		o["agent"], o["source"] = []any{obj{"requestor": true, "who": m.reference("Practitioner")}}, obj{"observer": m.reference("Organization")}
+		o["entity"] = []any{obj{"what": patient()}}
+	}
+	return o
+}
+
+func (m *maker) one2(a, b func() any) any {
+	if m.chance(50) {
+		return a()
+	}
+	return b()
+}
+
+func (m *maker) identifiers() any {
+	return []any{obj{"system": "urn:ids", "value": m.identifier()}}
+}
+
+// period is over, in force, to begin, or ends while requests are made.
+func (m *maker) period() any {
+	at := func(d time.Duration) string { return start.Add(d).Format(time.RFC3339) }
+	switch m.number(0, 3) {
+	case 0:
+		return obj{"start": "2025-01-01T00:00:00Z", "end": at(-24 * time.Hour)}
+	case 1:
+		return obj{"start": "2025-01-01T00:00:00Z"}
+	case 2:
+		return obj{"start": "2099-01-01T00:00:00Z"}
+	}
+	return obj{"end": at(3 * time.Minute)}
+}
+
+func (m *maker) patient(o obj) {
+	o["name"], o["gender"], o["birthDate"] = m.name(), m.one("male", "female"), fmt.Sprintf("19%d-0%d-11", m.number(40, 99), m.number(1, 9))
+	m.maybe(o, "managingOrganization", 60, func() any { return m.reference("Organization") })
+	m.maybe(o, "generalPractitioner", 60, func() any { return []any{m.reference("Practitioner")} })
+	m.maybe(o, "active", 60, func() any { return m.chance(80) })
+	m.maybe(o, "link", 15, func() any { return []any{obj{"other": m.reference("Patient"), "type": "seealso"}} })
+	m.maybe(o, "address", 40, func() any { return []any{obj{"city": m.one("Bern", "Basel")}} })
+}
+
+func (m *maker) observation(o obj) {
+	o["status"], o["code"], o["subject"] = m.one("final", "amended"), concept(m.code()), m.reference("Patient")
+	m.maybe(o, "category", 75, func() any { return []any{coded("http://x.invalid/cat", m.category())} })
+	m.maybe(o, "encounter", 50, func() any { return m.reference("Encounter") })
+	m.maybe(o, "performer", 50, func() any { return []any{m.reference("Practitioner")} })
+	m.maybe(o, "effectiveDateTime", 70, func() any { return m.day() })
+	m.maybe(o, "hasMember", 30, func() any { return []any{m.reference("Observation")} })
+	m.maybe(o, "valueQuantity", 70, func() any {
+		return obj{"value": m.number(1, 9), "unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"}
+	})
+	m.maybe(o, "note", 20, func() any { return []any{obj{"text": "noted"}} })
+}
+
+// plan is how many of each type a world has.
+var plan = []struct {
+	typ    string
+	lo, hi int
+}{
+	{"Organization", 3, 3}, {"Practitioner", 4, 4}, {"Location", 0, 2}, {"Medication", 1, 3}, {"Patient", 3, 5}, {"CareTeam", 2, 5},
+	{"RelatedPerson", 0, 2}, {"Encounter", 1, 4}, {"Observation", 4, 10}, {"Condition", 2, 6}, {"MedicationRequest", 0, 3},
+	{"DiagnosticReport", 1, 4}, {"Appointment", 0, 3}, {"AuditEvent", 0, 2},
+}
+
+// anyone is a writer: importers of three hospitals, who assert, and clinicians,
+// who do not.
+func (m *maker) anyone(typ string) writer {
+	if m.chance(45) {
+		return m.clinician()
+	}
+	org := "Organization/" + m.organization()
+	return writer{org, "Practitioner/importer", slices.Contains(bearing, typ) || m.chance(90)}
+}
+
+func (m *maker) clinician() writer {
+	name := m.person()
+	return writer{"Organization/" + home[name], "Practitioner/" + name, false}
+}
+
+var home = map[string]string{"adams": "north", "nora": "north", "chen": "south", "wu": "west"}
+
+// history makes the resources of a world with all their versions, in the order
+// of creation.
+func (m *maker) history() []*record {
+	m.ids = map[string][]string{}
+	var out []*record
+	for _, p := range plan {
+		for n := range m.number(p.lo, p.hi) {
+			id := fmt.Sprintf("%s%d", short(p.typ), n+1)
+			switch p.typ {
+			case "Organization":
+				id = []string{"north", "south", "west"}[n]
+			case "Practitioner":
+				id = []string{"adams", "nora", "chen", "wu"}[n]
+			}
+			m.ids[p.typ] = append(m.ids[p.typ], id)
+			out = append(out, &record{typ: p.typ, id: id})
+		}
+	}
+	at := start.Add(-20 * 24 * time.Hour)
+	for _, r := range out {
+		at = at.Add(time.Duration(m.number(1, 90)) * time.Second)
+		when := at
+		for range m.number(1, 3) {
+			m.next(r, when)
+			when = when.Add(time.Duration(m.number(1, 9000)) * time.Second)
+		}
+	}
+	return out
+}
+
+func short(typ string) string { return string(typ[0]|0x20) + string(typ[len(typ)-2:]) }
+
+// next adds a version: a new body, a change of labels or of the writer, a tombstone.
+func (m *maker) next(r *record, at time.Time) {
+	v := version{typ: r.typ, id: r.id, at: at, by: m.anyone(r.typ)}
+	if len(r.versions) > 0 && !r.current().deleted && m.chance(12) {
+		v.deleted, v.by = true, r.current().by
+		r.versions = append(r.versions, v)
+		return
+	}
+	v.body = m.resource(r.typ, r.id)
+	b, err := json.Marshal(v.body)
+	if err != nil {
+		panic(err)
+	}
+	v.raw = string(b)
+	r.versions = append(r.versions, v)
+}
+
+// scopes are what tokens say; the first are the common ones.
+var scopes = map[string][]string{
+	"user": {"user/*.cruds", "user/*.cruds", "user/*.cruds", "user/*.cruds", "user/*.cruds", "user/*.cruds user/Observation.rs", "user/*.rs", "user/*.rs user/Observation.cud", "user/Observation.rs user/Patient.r", "user/Observation.cu",
+		"user/Observation.cud user/Patient.rs user/Condition.rs", "user/Observation.rs?category=laboratory user/Patient.rs user/Encounter.rs",
+		"user/Observation.cruds?category=laboratory user/Condition.cruds?category=problem-list-item user/Patient.rs user/DiagnosticReport.rs user/Organization.rs",
+		"user/Condition.rs?category=problem-list-item user/*.cu user/Observation.s", "user/*.s user/Observation.r", "user/*.r", "user/*.cud", "user/*.cud user/Observation.rs",
+		"user/Observation.cruds?category=vital-signs user/Condition.cruds?category=problem-list-item user/Patient.cruds user/Encounter.rs user/DiagnosticReport.rs user/CareTeam.rs",
+		"user/Observation.cruds?category=laboratory user/Observation.rs?category=vital-signs user/Patient.rs user/Encounter.cruds user/Practitioner.rs user/Organization.rs", "user/*.cruds patient/*.rs"},
+	"patient": {"patient/*.rs", "patient/*.cruds", "patient/Observation.rs patient/Patient.r patient/Practitioner.rs", "patient/*.rs?category=laboratory patient/Patient.rs",
+		"patient/Observation.rs?category=vital-signs patient/*.r"},
+	"system": {"system/*.rs", "system/Observation.rs system/Patient.rs", "system/Observation.rs?category=laboratory system/Patient.rs system/Encounter.r system/Condition.s"},
+}
+
+// cast are the people of a world; their scopes are drawn.
+func cast(r *rand.Rand) people {
+	p := standard()
+	set := func(name, user, org, kind string, roles ...string) {
+		p[name] = gate.Identity{Tenant: "main", Issuer: "https://idp.invalid", Subject: name, ClientID: "app", FHIRUser: user,
+			Organization: org, Roles: roles, Scope: pick(r, scopes[kind]), Purpose: "TREAT"}
+	}
+	set("adams", "Practitioner/adams", "Organization/north", "user", "physician")
+	set("nora", "Practitioner/nora", "Organization/north", "user", "nurse")
+	set("chen", "Practitioner/chen", "Organization/south", "user", "physician")
+	set("wu", "Practitioner/wu", "Organization/west", "user", "physician", "nurse")
+	set("amy", "Patient/"+short("Patient")+"1", "", "patient", "patient")
+	set("launched", "Practitioner/adams", "Organization/north", "patient", "physician")
+	set("warehouse", "", "", "system", "system")
+	for _, name := range []string{"amy", "launched"} {
+		id := p[name]
+		id.Patient = short("Patient") + "1"
+		p[name] = id
+	}
+	for _, name := range []string{"officer", "admin", "roleless"} {
+		id := p[name]
+		id.Scope = pick(r, scopes["user"])
+		p[name] = id
+	}
+	delete(p, "baker")
+	delete(p, "importerS")
+	return p
+}
+
+// asking is whom a world is made for, by weight.
+var asking = []string{"adams", "adams", "adams", "nora", "nora", "chen", "chen", "wu", "amy", "amy", "launched", "warehouse", "officer", "admin", "roleless"}
+
+// newWorld makes a world for a principal of whom V leaves out a fifth to four
+// fifths of all versions.
+func newWorld(t testing.TB, o opener, seed uint64) *world {
+	t.Helper()
+	m := &maker{r: rand.New(rand.NewPCG(seed, 7))}
+	w := &world{name: fmt.Sprint("world ", seed), known: map[string]writer{}}
+	for _, v := range variants {
+		if m.chance(30) {
+			w.rules = append(w.rules, v)
+		}
+	}
+	w.people = cast(m.r)
+	w.a = newSide(t, o, w.people, w.rules)
+	loaded := m.history()
+	seeds := map[*version]int{}
+	for n, r := range loaded {
+		w.order = append(w.order, r.ref())
+		for k := range r.versions {
+			v := &r.versions[k]
+			seeds[v] = 1_000_000 + n*1000 + k
+			w.a.load(v, seeds[v])
+			w.known[r.ref()+"/"+v.vid] = v.by
+		}
+	}
+	w.a.clock.Set(start)
+	w.refresh()
+	w.choose(m)
+	w.b = newSide(t, o, w.people, w.rules)
+	w.loadB(loaded, seeds)
+	return w
+}
+
+// choose draws the principal and the scopes until enough is hidden and enough is not.
+//
+// FIREBREAK_AS="adams user/*.cruds" settles both: a mutant's hint.
+func (w *world) choose(m *maker) {
+	if who, scope, ok := strings.Cut(os.Getenv("FIREBREAK_AS"), " "); ok {
+		id := w.people[who]
+		id.Scope = scope
+		w.people[who] = id
+		w.who, w.hidden = who, w.share()
+		return
+	}
+	for try := 0; ; try++ {
+		w.who = pick(m.r, asking)
+		if try > 0 {
+			again := cast(m.r)
+			for name := range w.people {
+				w.people[name] = again[name]
+			}
+		}
+		if w.hidden = w.share(); w.hidden >= 0.2 && w.hidden <= 0.8 || try > 200 {
+			return
+		}
+	}
+}
+
+func (w *world) share() float64 {
+	o := w.oracle(w.who)
+	all, hidden := 0, 0
+	for _, r := range w.records {
+		for n := range r.versions {
+			all++
+			if !o.inV(r, n) {
+				hidden++
+			}
+		}
+	}
+	return float64(hidden) / float64(all)
+}
+
+// loadB gives world B what is in V, and the ties of what is not.
+func (w *world) loadB(loaded []*record, seeds map[*version]int) {
+	o := w.oracle(w.who)
+	var ties []tie
+	for _, t := range o.ties {
+		if !o.inV(t.source, len(t.source.versions)-1) {
+			ties = append(ties, t)
+		}
+	}
+	for n, r := range w.records {
+		for k := range r.versions {
+			v := &loaded[n].versions[k]
+			// A tombstone needs what it buried.
+			if o.inV(r, k) || k+1 < len(r.versions) && r.versions[k+1].deleted && o.inV(r, k+1) {
+				w.b.load(v, seeds[v])
+			}
+		}
+	}
+	w.b.giveTies(ties)
+	w.b.clock.Set(start)
+}

@@ -1,0 +1,63 @@
+package firebreak_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// Includes have a limit, and what the caller may not see does not count
+// towards it.
+func TestTooManyIncludesAreRefusedByWhatIsVisible(t *testing.T) {
+	if testing.Short() {
+		t.Skip("stores 4 000 resources")
+	}
+	r := newRig(t)
+	r.put("importer", `{"resourceType":"Patient","id":"few","name":[{"family":"Few"}]}`)
+	r.put("importer", `{"resourceType":"Patient","id":"many","name":[{"family":"Many"}]}`)
+	fill := func(who, patient string) {
+		entries := make([][]string, 1000)
+		for i := range entries {
+			entries[i] = []string{"POST", "Observation", strings.Replace(heartRate, "Patient/amy", "Patient/"+patient, 1)}
+		}
+		body := bundleOf("transaction", entries...)
+		for range 2 {
+			r.do(who, "POST", "", body, "Prefer: return=minimal").is(t, 200)
+		}
+		r.create(who, entries[0][2])
+	}
+	fill("adams", "many")
+	fill("chen", "few")
+	r.create("adams", strings.Replace(heartRate, "Patient/amy", "Patient/few", 1))
+	a := r.do("adams", "GET", "Patient?_id=few&_revinclude=Observation:patient", "")
+	if got := a.found(t, "include"); len(got) != 1 {
+		t.Errorf("%d included, want 1", len(got))
+	}
+	r.do("adams", "GET", "Patient?_id=many&_revinclude=Observation:patient", "").is(t, 413)
+	if got := r.count("adams", "Observation?code=8867-4"); got != 2002.0 {
+		t.Errorf("total = %v, want 2002", got)
+	}
+	page := r.do("adams", "GET", "Observation?_count=100000", "")
+	if got := page.found(t, "match"); len(got) != 500 || page.link(t, "self") != base+"/Observation?_count=500" {
+		t.Errorf("a page of %d, self %s", len(got), page.link(t, "self"))
+	}
+}
+
+// Of two matches the hidden one does not count.
+func TestAHiddenSecondMatchIsNoMatch(t *testing.T) {
+	r := newRig(t)
+	id := r.create("adams", patient("1", "Mine"))
+	r.create("chen", patient("1", "Theirs"))
+	if got := r.do("adams", "POST", "Patient", patient("1", "x"), "If-None-Exist: identifier=1").is(t, 200).json(t)["id"]; got != id {
+		t.Errorf("matched %v, want %s", got, id)
+	}
+	r.do("adams", "PUT", "Patient?identifier=1", patient("1", "y")).is(t, 200)
+	r.do("adams", "PATCH", "Patient?identifier=1", `[{"op":"add","path":"/active","value":true}]`).is(t, 200)
+	refer := bundleOf("transaction", []string{"POST", "Observation", strings.Replace(heartRate, "Patient/amy", "Patient?identifier=1", 1)})
+	if got := dig(r.do("adams", "POST", "", refer).entries(t)[0], "resource", "subject", "reference"); got != "Patient/"+id {
+		t.Errorf("referred to %v, want Patient/%s", got, id)
+	}
+	r.do("adams", "DELETE", "Patient?identifier=1", "").is(t, 204)
+	if got := r.count("chen", "Patient?identifier=1"); got != 1.0 {
+		t.Errorf("the hidden one: %v, want 1", got)
+	}
+}

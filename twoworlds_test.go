@@ -1,0 +1,330 @@
+package firebreak_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestHiddenRecordsMoveNothing is the master test of the promise (docs: the
+// design's §1 and §9): for a principal p, world A holds everything and world B
+// only V(p), as an independent oracle has it. Sequences of requests, changes
+// among them, go to both; every answer must be the same, byte for byte.
+//
+// Three more checks keep both worlds from being wrong together: what searches
+// and reads show is what the oracle says; what B holds after a sequence is V of
+// what A holds after it; and the two nets have never differed.
+//
+// FIREBREAK_WORLDS=100-120 runs some worlds only, each with all it has to say.
+func TestHiddenRecordsMoveNothing(t *testing.T) {
+	for _, o := range openers() {
+		t.Run(o.name, func(t *testing.T) {
+			from, to := worldRange(t, o.name)
+			all := newTally()
+			failed := 0
+			for seed := from; seed < to && failed < maxFailures; seed++ {
+				t.Run(fmt.Sprint(seed), func(t *testing.T) {
+					p := &pair{TB: t, world: newWorld(t, o, seed), tally: all}
+					p.run(rand.New(rand.NewPCG(seed, 11)))
+				})
+				if t.Failed() {
+					failed++
+				}
+			}
+			all.report(t, to-from)
+		})
+	}
+}
+
+const maxFailures = 3
+
+// sequencesPerWorld and their length: a world is the dear part, so it is used
+// for many sequences, each of which starts where the last one ended, with new
+// hidden records in between.
+const (
+	sequencesPerWorld   = 25
+	requestsPerSequence = 5
+)
+
+func worldRange(t *testing.T, store string) (from, to uint64) {
+	if s := os.Getenv("FIREBREAK_WORLDS"); s != "" {
+		a, b, _ := strings.Cut(s, "-")
+		from, _ = strconv.ParseUint(a, 10, 64)
+		to, _ = strconv.ParseUint(b, 10, 64)
+		return from, max(to, from+1)
+	}
+	n := uint64(sequences / sequencesPerWorld)
+	if store != "sqlite" || testing.Short() {
+		n /= 20
+	}
+	return 1, 1 + n
+}
+
+// pair is a world under test.
+type pair struct {
+	testing.TB
+	*world
+	ask     *asker
+	tally   *tally
+	compare int
+}
+
+func (p *pair) run(r *rand.Rand) {
+	m := &maker{r: r, ids: map[string][]string{}}
+	for _, rec := range p.records {
+		m.ids[rec.typ] = append(m.ids[rec.typ], rec.id)
+	}
+	p.ask = newAsker(m, p.world)
+	p.tally.hidden = append(p.tally.hidden, p.hidden)
+	p.tally.who[p.who]++
+	p.agreesWithOracle()
+	for range sequencesPerWorld {
+		p.tally.sequences++
+		for range requestsPerSequence {
+			p.both(p.ask.ask())
+			if p.Failed() {
+				return
+			}
+		}
+		p.unseen()
+	}
+	p.foreignPage()
+	p.sweep()
+	p.holdsV()
+	if quiet := os.Getenv("FIREBREAK_MUTANT") != ""; !quiet && p.a.server.Mismatches()+p.b.server.Mismatches() > 0 {
+		p.Errorf("%s as %s: the nets differed %d times in A, %d times in B", p.name, p.who, p.a.server.Mismatches(), p.b.server.Mismatches())
+	}
+}
+
+// both sends a request to both worlds and follows next links to the end.
+func (p *pair) both(q request) answer {
+	p.Helper()
+	first := p.one(q)
+	at := first
+	for pages := 0; pages < 30 && !p.Failed(); pages++ {
+		next := nextLink(at.body)
+		if next == "" {
+			break
+		}
+		at = p.one(request{kind: "next page", method: "GET", url: next})
+	}
+	return first
+}
+
+func (p *pair) one(q request) answer {
+	p.Helper()
+	p.compare++
+	a := p.a.do(p.who, q.method, q.url, q.body, q.header...)
+	b := p.b.do(p.who, q.method, q.url, q.body, q.header...)
+	p.tally.count(q, a)
+	if a.String() != b.String() {
+		p.Errorf("%s, request %d as %s (%s):\n%s\n--- with hidden records\n%s\n--- without\n%s", p.name, p.compare, p.who, p.people[p.who].Scope, q, a, b)
+	}
+	if a.status >= 500 && a.status != 501 {
+		p.Errorf("%s, request %d as %s: %d\n%s\n%s", p.name, p.compare, p.who, a.status, q, a)
+	}
+	p.ask.learn(a)
+	p.shown(q, a)
+	return a
+}
+
+// shown holds that every resource an answer shows is one that the principal may
+// read or find, judged by the oracle on the very content that is shown.
+func (p *pair) shown(q request, a answer) {
+	if a.status >= 300 || q.url == "metadata" || !strings.Contains(a.body, `"versionId"`) {
+		return
+	}
+	var body any
+	if err := json.Unmarshal([]byte(a.body), &body); err != nil {
+		p.Fatalf("%s: not JSON: %v\n%s", q, err, a)
+	}
+	o := p.oracle(p.who)
+	var walk func(x any)
+	walk = func(x any) {
+		m, _ := x.(map[string]any)
+		for _, e := range list(m, "entry") {
+			walk(e.(map[string]any)["resource"])
+		}
+		vid := text(m["meta"], "versionId")
+		if vid == "" || slices.ContainsFunc(list(m, "meta", "tag"), func(t any) bool { return text(t, "code") == "SUBSETTED" }) {
+			return
+		}
+		v := version{typ: text(m, "resourceType"), id: text(m, "id"), vid: vid, body: m}
+		by, loaded := p.known[v.typ+"/"+v.id+"/"+vid]
+		if v.by = by; !loaded {
+			v.by = writer{o.p.Organization, o.p.FHIRUser, asserter(o.p, v.typ)}
+		}
+		// A change answers with what may be read; a page may be found instead.
+		found := o.may("search", &v) && (q.method != "PUT" && q.method != "PATCH" && (q.method != "POST" || q.url == "" || strings.Contains(q.url, "_search")))
+		if !o.may("read", &v) && !found {
+			p.Errorf("%s, request %d as %s (%s): shows %s/%s, the oracle says no\n%s\n%s", p.name, p.compare, p.who, o.p.Scope, v.typ, v.id, q, a)
+		}
+	}
+	walk(body)
+}
+
+func nextLink(body string) string {
+	const mark = `{"relation":"next","url":"`
+	_, rest, ok := strings.Cut(body, mark)
+	if !ok {
+		return ""
+	}
+	url, _, _ := strings.Cut(rest, `"`)
+	return url
+}
+
+// unseen writes what the principal must not notice: records that others make,
+// and new versions of hidden ones, into A alone.
+func (p *pair) unseen() {
+	m := p.ask.maker
+	if !m.chance(60) {
+		return
+	}
+	typ := m.one("Observation", "Patient", "Condition", "Encounter", "DiagnosticReport", "Medication", "Appointment", "MedicationRequest")
+	r := &record{typ: typ, id: fmt.Sprint("late", p.compare)}
+	o := p.oracle(p.who)
+	if m.chance(40) {
+		for _, old := range p.records {
+			if v := old.current(); old.typ == typ && !o.inV(old, len(old.versions)-1) && m.chance(50) {
+				r = &record{typ: typ, id: old.id, versions: []version{*v}}
+				break
+			}
+		}
+	}
+	now := p.a.clock.Now()
+	m.next(r, now)
+	v := r.current()
+	if o.inV(r, len(r.versions)-1) || r.versions[0].deleted && v.deleted {
+		return
+	}
+	p.a.load(v, 2_000_000+p.compare)
+	p.a.clock.Set(now)
+	p.known[r.ref()+"/"+v.vid] = v.by
+	m.ids[typ] = append(m.ids[typ], r.id)
+	p.ask.versions[r.ref()] = append(p.ask.versions[r.ref()], v.vid)
+	p.tally.kinds["(hidden change)"]++
+}
+
+// foreignPage takes another person's page link, which is sealed for them.
+func (p *pair) foreignPage() {
+	for _, q := range []string{"Observation?_count=1", "Condition?_count=1&_sort=-_lastUpdated", "_history?_count=1"} {
+		a := p.a.do("importer", "GET", q, "")
+		if p.b.do("importer", "GET", q, ""); nextLink(a.body) != "" {
+			p.one(request{kind: "foreign page", method: "GET", url: nextLink(a.body)})
+		}
+		warehouse := p.a.do("everyone", "GET", q, "")
+		if p.b.do("everyone", "GET", q, ""); nextLink(warehouse.body) != "" {
+			p.one(request{kind: "foreign page", method: "GET", url: nextLink(warehouse.body)})
+		}
+	}
+}
+
+// sweep looks at everything there is a name for.
+func (p *pair) sweep() {
+	for _, ref := range slices.Sorted(maps.Keys(p.ask.versions)) {
+		p.one(request{kind: "sweep", method: "GET", url: ref})
+		p.one(request{kind: "sweep", method: "GET", url: ref + "/_history"})
+	}
+	for _, typ := range plan {
+		p.both(request{kind: "sweep", method: "GET", url: typ.typ + "?_count=100"})
+	}
+	p.both(request{kind: "sweep", method: "GET", url: "_history?_count=100"})
+}
+
+// agreesWithOracle compares what the server shows with what the oracle says:
+// for the principal in both worlds, for two others in A.
+func (p *pair) agreesWithOracle() {
+	p.shows(p.a, p.who)
+	p.shows(p.b, p.who)
+	others := slices.Sorted(maps.Keys(p.people))
+	for range 2 {
+		p.shows(p.a, pick(p.ask.r, others))
+	}
+	p.b.n, p.b.rig.n = p.a.n, p.a.n
+	p.a.clock.Set(start)
+	p.b.clock.Set(start)
+}
+
+func (p *pair) shows(s *side, who string) {
+	o := p.oracle(who)
+	want := map[string][]string{}
+	for _, r := range p.records {
+		v := r.current()
+		if !v.deleted && o.may("search", v) {
+			want[r.typ] = append(want[r.typ], r.id)
+		}
+		status := 404
+		if o.may("read", v) {
+			status = map[bool]int{false: 200, true: 410}[v.deleted]
+		}
+		// 403 is an answer to the request, whatever is stored: see below.
+		if got := s.do(who, "GET", r.ref(), ""); got.status != status && !(got.status == 403 && status == 404) {
+			p.Errorf("%s as %s (%s): read %s = %d, the oracle says %d\n%s", p.name, who, p.people[who].Scope, r.ref(), got.status, status, v.raw)
+		}
+	}
+	for _, typ := range plan {
+		got := s.do(who, "GET", typ.typ+"?_count=200", "")
+		if got.status == 403 && len(want[typ.typ]) == 0 {
+			continue
+		}
+		var page struct {
+			Total int
+			Entry []struct{ Resource struct{ ID string } }
+		}
+		if err := json.Unmarshal([]byte(got.body), &page); err != nil {
+			p.Fatal(err)
+		}
+		var ids []string
+		for _, e := range page.Entry {
+			ids = append(ids, e.Resource.ID)
+		}
+		if !slices.Equal(ids, want[typ.typ]) || page.Total != len(ids) {
+			p.Errorf("%s as %s (%s): search %s = %v, total %d, the oracle says %v", p.name, who, p.people[who].Scope, typ.typ, ids, page.Total, want[typ.typ])
+		}
+	}
+}
+
+// holdsV is the second half of the promise: (DB after q)|V = (DB|V after q)|V.
+func (p *pair) holdsV() {
+	p.refresh()
+	o := p.oracle(p.who)
+	b := p.b.dump()
+	for _, r := range p.records {
+		for n, v := range r.versions {
+			p.mayHaveMade(r, n)
+			there := slices.ContainsFunc(b[r.ref()], func(d dumped) bool { return d.vid == v.vid && d.raw == v.raw })
+			if o.inV(r, n) && !there {
+				p.Errorf("%s as %s: %s/_history/%s is visible in A and not the same in B", p.name, p.who, r.ref(), v.vid)
+			}
+		}
+	}
+}
+
+// mayHaveMade holds that a version which the principal made in a sequence is one
+// that they may make, of one that they may change.
+func (p *pair) mayHaveMade(r *record, n int) {
+	v := r.versions[n]
+	if _, loaded := p.known[r.ref()+"/"+v.vid]; loaded || v.deleted && v.at.IsZero() {
+		return
+	}
+	o := p.oracle(p.who)
+	o.now = v.at
+	action := "create"
+	if n > 0 {
+		if action = "update"; v.deleted {
+			action = "delete"
+		}
+		if !o.may(action, &r.versions[n-1]) {
+			p.Errorf("%s as %s (%s): %s of %s/_history/%s, which the oracle does not allow\n%s", p.name, p.who, o.p.Scope, action, r.ref(), v.vid, r.versions[n-1].raw)
+		}
+	}
+	if !v.deleted && !o.may(action, &v) {
+		p.Errorf("%s as %s (%s): %s made %s/_history/%s, which the oracle does not allow\n%s", p.name, p.who, o.p.Scope, action, r.ref(), v.vid, v.raw)
+	}
+}

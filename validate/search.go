@@ -1,0 +1,143 @@
+package validate
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"firebreak/fhir"
+	"firebreak/fhir/r4"
+	"firebreak/fhir/search"
+)
+
+// search reads a search by GET, or by POST with a form whose parameters add to
+// those of the URL (http.html#search).
+func (p *Parser) search(i *fhir.Interaction, req *fhir.Request, comp *search.Compartment, pairs []search.Pair) error {
+	i.Kind = fhir.SearchType
+	if i.Type == "" || comp != nil {
+		i.Kind = fhir.SearchSystem
+	}
+	if req.Method == "POST" {
+		form, err := formBody(req)
+		if err != nil {
+			return err
+		}
+		if _, err := format(i, form); err != nil {
+			return err
+		}
+		pairs = append(pairs, form...)
+	}
+	if slices.ContainsFunc(pairs, func(one search.Pair) bool { return one.Name == "_page" }) {
+		return errPage
+	}
+	var types []string
+	switch {
+	case comp != nil && i.Type == "*":
+	case i.Type != "":
+		types = []string{i.Type}
+	default:
+		types = r4.Resources()
+	}
+	q, err := search.Parse(types, pairs, p.searchOptions(i.Strict, comp))
+	if err != nil {
+		return searchProblem(err)
+	}
+	// search.html#summary: the two cannot be mixed.
+	if q.Summary == search.SummaryText && len(q.Includes) > 0 {
+		return fhir.NewProblem(fhir.Invalid, "_summary=text cannot be combined with includes").At("http._summary")
+	}
+	i.Query = q
+	if comp != nil {
+		i.Type = ""
+	}
+	return nil
+}
+
+func (p *Parser) searchOptions(strict bool, comp *search.Compartment) search.Options {
+	return search.Options{Strict: strict, Base: p.Base, Now: p.Now(), MaxCount: p.maxCount(), MaxChain: p.MaxChain,
+		MaxIterate: p.MaxIncl, Compartment: comp}
+}
+
+func formBody(req *fhir.Request) ([]search.Pair, error) {
+	if len(req.Body) == 0 {
+		return nil, nil
+	}
+	media, _, _ := strings.Cut(req.ContentType, ";")
+	if strings.ToLower(strings.TrimSpace(media)) != "application/x-www-form-urlencoded" {
+		return nil, fhir.NewProblem(fhir.UnsupportedMedia, "a search by POST takes application/x-www-form-urlencoded").At(placeMedia)
+	}
+	pairs, ok := query(string(req.Body))
+	if !ok {
+		return nil, errForm
+	}
+	return pairs, nil
+}
+
+// compartment reads GET [base]/Patient/123/Observation and …/*.
+func (p *Parser) compartment(i *fhir.Interaction, req *fhir.Request, t target, pairs []search.Pair) error {
+	byPost := req.Method == "POST" && strings.HasSuffix(req.Path, "/_search")
+	if req.Method != "GET" && req.Method != "HEAD" && !byPost {
+		return errMethod.Allowing(reading)
+	}
+	switch t.typ {
+	case "Patient", "Encounter", "Practitioner", "RelatedPerson", "Device":
+	default:
+		return errPath
+	}
+	if _, ok := r4.TypeID(t.rest); !ok && t.rest != "*" {
+		return errType
+	}
+	i.Type, i.ID = t.rest, ""
+	return p.search(i, req, &search.Compartment{Type: t.typ, ID: t.id}, pairs)
+}
+
+// condition reads the criteria of a conditional interaction. A condition that
+// would be ignored in part could hit what it was meant to spare, so it is read
+// strictly whatever the client prefers.
+func (p *Parser) condition(typ string, pairs []search.Pair) (*search.Query, error) {
+	opt := p.searchOptions(true, nil)
+	opt.Condition = true
+	q, err := search.Parse([]string{typ}, pairs, opt)
+	if err != nil {
+		return nil, searchProblem(err)
+	}
+	return q, nil
+}
+
+// Condition parses the criteria of a conditional reference, "Patient?identifier=x".
+func (p *Parser) Condition(typ, raw string) (*search.Query, error) {
+	if _, ok := r4.TypeID(typ); !ok {
+		return nil, errType
+	}
+	pairs, ok := query(raw)
+	if !ok {
+		return nil, errQuery
+	}
+	return p.condition(typ, pairs)
+}
+
+// searchProblem words a refused query.
+func searchProblem(err error) error {
+	var e *search.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	p := &fhir.Problem{Code: fhir.Invalid, Text: "the search cannot be done as asked"}
+	kind := "invalid"
+	switch e.Code {
+	case search.BadValue:
+		kind = "value"
+	case search.NotSupported:
+		kind = "not-supported"
+	case search.TooCostly:
+		kind = "too-costly"
+	}
+	text := string(e.Text)
+	expression := placeURL
+	if e.Parameter != "" {
+		text = e.Parameter + ": " + text
+		expression = "http." + e.Parameter
+	}
+	p.Issues = []fhir.Issue{{Type: kind, Text: text, Expression: expression}}
+	return p
+}
