@@ -1,0 +1,28 @@
+package service
+
+import (
+	"os/exec"
+	"runtime"
+	"syscall"
+)
+
+// attributes: the server ends with the test process, also when that is killed.
+func attributes(cred *syscall.Credential) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Credential: cred, Pdeathsig: syscall.SIGQUIT, Setpgid: true}
+}
+
+// startBound starts a process from a thread that lives as long as it does: the
+// kernel takes the end of that thread for the end of the parent.
+func startBound(cmd *exec.Cmd, done chan<- struct{}) error {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+			close(done)
+		}
+	}()
+	return <-started
+}

@@ -1,0 +1,23 @@
+//go:build !linux
+
+package service
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+func attributes(cred *syscall.Credential) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Credential: cred, Setpgid: true}
+}
+
+func startBound(cmd *exec.Cmd, done chan<- struct{}) error {
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go func() {
+		_ = cmd.Wait()
+		close(done)
+	}()
+	return nil
+}
