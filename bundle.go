@@ -274,7 +274,7 @@ func (x *joined) rewritten(n int, resource fhirjson.Node) (*fhirjson.Doc, error)
 		if !ok || !reference || failed != nil {
 			return "", false
 		}
-		ref, err := x.conditional(x.permits[n], typ, cond)
+		ref, err := x.conditional(typ, cond)
 		if err != nil {
 			// The place is the resource, not the request's own criteria.
 			p := *fhir.AsProblem(err)
@@ -290,13 +290,14 @@ func (x *joined) rewritten(n int, resource fhirjson.Node) (*fhirjson.Doc, error)
 	return fhirjson.Parse(out)
 }
 
-func (x *joined) conditional(m *gate.Permit, typ, cond string) (string, error) {
+func (x *joined) conditional(typ, cond string) (string, error) {
 	q, err := x.s.parser.Condition(typ, cond)
 	if err != nil {
 		return "", err
 	}
 	look := &fhir.Interaction{Kind: fhir.SearchType, Type: typ, Query: q}
-	if m, err = x.s.gate.Admit(x.v.principal, fhir.Compile(look)); err != nil {
+	m, err := x.s.gate.Admit(x.v.principal, fhir.Compile(look))
+	if err != nil {
 		return "", err
 	}
 	found, err := x.s.match(x.t.Under(m), m, look, fhir.ActRead)

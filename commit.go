@@ -55,7 +55,9 @@ func (s *Server) commit(ctx context.Context, v *visit, m *gate.Permit, kind fhir
 // requestDigest tells whether a request that repeats an id is the same request.
 func requestDigest(v *visit) []byte {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n%s\n%s\n%s\n", v.Method, v.Path, v.Query, v.IfMatch, v.IfNoneExist)
+	for _, s := range [...]string{v.Method, v.Path, v.Query, v.IfMatch, v.IfNoneMatch, v.IfNoneExist, v.Prefer, v.ContentType} {
+		fmt.Fprintf(h, "%d:%s\n", len(s), s)
+	}
 	h.Write(v.Body)
 	return h.Sum(nil)
 }

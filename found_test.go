@@ -71,3 +71,19 @@ func TestACareTeamCountsForAChangeWhereSeeingNeedsNone(t *testing.T) {
 		t.Errorf("one who is not may not: %v", a)
 	}
 }
+
+func TestAConditionMatchesOnlyWhatMayBeSearched(t *testing.T) {
+	r := newRig(t)
+	id := r.people["adams"]
+	id.Scope = "user/Observation.cud user/Observation.rs?code=public"
+	r.people["adams"] = id
+	r.put("importer", reading("o", "secret", ""))
+	for _, method := range []string{"DELETE", "PUT", "PATCH"} {
+		body := map[string]string{"PUT": strings.Replace(reading("o", "public", ""), `"id":"o",`, "", 1), "PATCH": `[{"op":"test","path":"/status","value":"final"}]`}[method]
+		right := r.do("adams", method, "Observation?_id=o&code=secret", body, `If-Match: W/"other"`)
+		wrong := r.do("adams", method, "Observation?_id=o&code=guess", body, `If-Match: W/"other"`)
+		if right.String() != wrong.String() {
+			t.Errorf("%s tells a guess of what may not be searched: %v\n%v", method, right, wrong)
+		}
+	}
+}

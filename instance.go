@@ -69,14 +69,16 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *Instance, err e
 	if i.policies, err = authz.NewPolicies(cfg.policies); err != nil {
 		return nil, fmt.Errorf("policies: %w", err)
 	}
-	if i.store, err = cfg.openStore(ctx, i.clock, log); err != nil {
+	// Binding settles the base, when the configuration leaves the port open;
+	// nothing is served before Run.
+	if err := i.listen(); err != nil {
+		return nil, err
+	}
+	if i.store, err = cfg.openStore(ctx, i.base, i.clock, log); err != nil {
 		return nil, err
 	}
 	if err := Recover(ctx, i.store, i.journal); err != nil {
 		return nil, fmt.Errorf("recover: %w", err)
-	}
-	if err := i.listen(); err != nil {
-		return nil, err
 	}
 	if err := i.assemble(ctx); err != nil {
 		return nil, err
@@ -253,8 +255,8 @@ func (c Config) policies() (fs.FS, error) {
 	return os.DirFS(dir), fault
 }
 
-func (c Config) openStore(ctx context.Context, clk clock.Clock, log *slog.Logger) (*store.Store, error) {
-	opt := store.Options{Clock: clk, Log: log, Readers: c.Store.Readers}
+func (c Config) openStore(ctx context.Context, base string, clk clock.Clock, log *slog.Logger) (*store.Store, error) {
+	opt := store.Options{Base: base, Clock: clk, Log: log, Readers: c.Store.Readers}
 	if c.Store.Postgres == "" {
 		st, err := store.OpenSQLite(ctx, c.Store.SQLite, opt)
 		if err != nil {

@@ -1,12 +1,14 @@
 package firebreak_test
 
 var changeMutants = []mutant{
-	{"condition of a change", "conditional update: over V", []edit{{"store/search.go", `		if !v.never() {
-			out = append`, `		if mutant("condition of a change") && known && action != fhir.ActRead || mutant("condition of a create or reference") && known && action == fhir.ActRead {
-			v = everything
+	{"condition of a change", "conditional update: over V", []edit{{"store/search.go", `		if !v.never() && (one.found == nil`, `		if mutant("condition of a change") && known && action != fhir.ActRead || mutant("condition of a create or reference") && known && action == fhir.ActRead {
+			v, one.vis, one.found = everything, everything, nil
 		}
-		if !v.never() {
-			out = append`}}, physician},
+		if mutant("condition on what may not be searched") {
+			one.found = nil
+		}
+		if !v.never() && (one.found == nil`}}, physician},
+	{"condition on what may not be searched", "conditional anything: match the condition's parameters", nil, "adams user/*.cud user/Observation.rs?category=laboratory user/Condition.rs?category=problem-list-item user/Encounter.rs user/Patient.rs"},
 	{"condition of a create or reference", "If-None-Exist and conditional references: over V", nil, physician},
 	{"target, both nets", "a change of what is hidden is a change of what is absent", []edit{{"gate/gate.go", `	if may.Effect == Permits {
 		return m.judged(action, s, may), nil`, `	if may.Effect == Permits || mutant("target, both nets") {

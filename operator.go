@@ -43,8 +43,6 @@ const maxImport = 1 << 20
 // the caller must have made sure of.
 type operators struct{ tenant string }
 
-type operatorKey struct{}
-
 func (o operators) Authenticate(_ context.Context, req *fhir.Request) (gate.Identity, error) {
 	// The organisation and the author stand where a client's token would: an
 	// Import is made by Instance.Import only, never from the wire.

@@ -15,10 +15,11 @@ import (
 //
 // Its V(p) is the union over what p can observe anything by:
 //
-//   - versions p may read, or may search, where the resource's current version
-//     allows the same action: read, vread, search, include, history;
-//   - current versions p may update or delete: a change that is accepted, or
-//     refused with 412, shows that they are there (gate.Known).
+//   - current versions p may read, search, update or delete: a change that is
+//     accepted, or refused with 412, shows that one is there (gate.Known);
+//   - of the same resources, older versions p may read or search. That the
+//     current one allows the same action is asked in both worlds; it is not asked
+//     here, because p may update a record that p may not read into one that p may.
 //
 // Every action is still judged by itself in both worlds, so a version that is in
 // V for its update only is in world B but must not be found there either. A
@@ -66,15 +67,12 @@ type tie struct {
 
 // inV reports whether version n of a record is in V(p).
 func (o *oracle) inV(r *record, n int) bool {
-	for _, a := range []string{"read", "search"} {
-		if o.may(a, &r.versions[n]) && o.may(a, r.current()) {
-			return true
-		}
-	}
-	if n < len(r.versions)-1 {
+	cur, v := r.current(), &r.versions[n]
+	sees := func(v *version) bool { return o.may("read", v) || o.may("search", v) }
+	if !sees(cur) && !o.may("update", cur) && !o.may("delete", cur) {
 		return false
 	}
-	return o.may("update", r.current()) || o.may("delete", r.current())
+	return n == len(r.versions)-1 || sees(v)
 }
 
 // may is the meet of scope and policy.

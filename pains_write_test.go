@@ -223,7 +223,7 @@ func loggedRig(t *testing.T, who people, b *bytes.Buffer) *rig {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c := clock.NewFixed(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
-	st := openSQLite(t, store.Options{Clock: c, Readers: 2, Log: log})
+	st := openSQLite(t, store.Options{Clock: c, Base: base, Readers: 2, Log: log})
 	t.Cleanup(func() { _ = st.Close() })
 	r := &rig{t: t, store: st, journal: audit.NewMemory(), clock: c, ids: &seeded{}, people: who}
 	r.server = serverOver(t, r, log)

@@ -121,7 +121,7 @@ func openSQLite(t testing.TB, opt store.Options) *store.Store {
 func newRigWith(t testing.TB, who people, open func(testing.TB, store.Options) *store.Store) *rig {
 	t.Helper()
 	c := clock.NewFixed(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
-	st := open(t, store.Options{Clock: c, Readers: 2})
+	st := open(t, store.Options{Clock: c, Base: base, Readers: 2})
 	t.Cleanup(func() { _ = st.Close() })
 	pol, err := authz.NewPolicies(func() (fs.FS, error) { return policies.Default(), nil })
 	if err != nil {

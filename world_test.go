@@ -133,7 +133,7 @@ func policyFiles(extra []variant) (fs.FS, error) {
 func newSide(t testing.TB, o opener, who people, extra []variant) *side {
 	t.Helper()
 	c := clock.NewFixed(start)
-	st, db := o.open(t, store.Options{Clock: c, Readers: 1})
+	st, db := o.open(t, store.Options{Clock: c, Base: base, Readers: 1})
 	t.Cleanup(func() { _ = st.Close() })
 	pol, err := authz.NewPolicies(func() (fs.FS, error) { return policyFiles(extra) })
 	if err != nil {

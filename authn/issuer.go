@@ -109,15 +109,15 @@ func (i Issuer) check() error {
 	case i.Name == "" || !printable(i.Name):
 		return errors.New("an issuer needs a Name of printable text")
 	case len(i.Audience) == 0 || slices.Contains(i.Audience, ""):
-		return errors.New("Audience must hold at least one text, and no empty one")
+		return errors.New("the Audience must hold at least one text, and no empty one")
 	case (i.JWKSFile == "") == (i.JWKSURL == ""):
 		return errors.New("one of JWKSFile and JWKSURL must be set")
 	case i.Leeway < 0 || i.Leeway > maxLeeway:
-		return fmt.Errorf("Leeway must be between 0 and %v", maxLeeway)
+		return fmt.Errorf("the Leeway must be between 0 and %v", maxLeeway)
 	case i.MaxKeyAge < 0:
-		return errors.New("MaxKeyAge is negative")
+		return errors.New("the MaxKeyAge is negative")
 	case len(i.Algorithms) == 0:
-		return errors.New("Algorithms is empty: name those the issuer signs with")
+		return errors.New("the list of Algorithms is empty: name those the issuer signs with")
 	}
 	for n, alg := range i.Algorithms {
 		if !slices.Contains(supported, jose.SignatureAlgorithm(alg)) {

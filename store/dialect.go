@@ -93,30 +93,4 @@ func (q *statement) add(text string, args ...any) *statement {
 	return q
 }
 
-// join appends another statement's text and arguments.
-func (q *statement) join(o *statement) *statement {
-	if !q.dialect.numbered {
-		q.text.WriteString(o.text.String())
-		q.args = append(q.args, o.args...)
-		return q
-	}
-	text := o.text.String()
-	for i := 0; i < len(text); i++ {
-		if text[i] != '$' {
-			q.text.WriteByte(text[i])
-			continue
-		}
-		j := i + 1
-		for j < len(text) && text[j] >= '0' && text[j] <= '9' {
-			j++
-		}
-		n, _ := strconv.Atoi(text[i+1 : j])
-		q.args = append(q.args, o.args[n-1])
-		q.text.WriteByte('$')
-		q.text.WriteString(strconv.Itoa(len(q.args)))
-		i = j - 1
-	}
-	return q
-}
-
 func (q *statement) String() string { return q.text.String() }

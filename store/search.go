@@ -73,6 +73,9 @@ func (t *Snapshot) Matches(q *search.Query, action fhir.Action, limit int) ([]ga
 type branch struct {
 	search.Branch
 	vis *visibility
+	// found, in a condition, is what the caller may search: to match on a value
+	// is to learn it, also where a change would be allowed (design: Match).
+	found *visibility
 }
 
 // branches leaves out types of which the caller can see nothing.
@@ -87,8 +90,14 @@ func (t *Snapshot) branches(q *search.Query) ([]branch, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !v.never() {
-			out = append(out, branch{b, v})
+		one := branch{Branch: b, vis: v}
+		if known {
+			if one.found, err = t.visible(fhir.ActSearch, b.Type, false); err != nil {
+				return nil, err
+			}
+		}
+		if !v.never() && (one.found == nil || !one.found.never()) {
+			out = append(out, one)
 		}
 	}
 	return out, nil
@@ -129,6 +138,12 @@ func (t *Snapshot) matching(q *statement, b branch, sort []search.SortKey, more 
 	q.add(" AND ")
 	if err := t.where(q, b.vis, a); err != nil {
 		return err
+	}
+	if b.found != nil {
+		q.add(" AND ")
+		if err := t.where(q, b.found, a); err != nil {
+			return err
+		}
 	}
 	for _, e := range rest {
 		q.add(" AND ")

@@ -29,7 +29,9 @@ import (
 // Options are what a store needs besides its place.
 type Options struct {
 	Clock clock.Clock
-	Log   *slog.Logger
+	// Base is the service's base URL: absolute references to it are local ones.
+	Base string
+	Log  *slog.Logger
 	// Readers is how many snapshots can be read at once; 0 means 8.
 	Readers int
 	// MaxBatch bounds how many changes share one commit; 0 means 128.
@@ -73,7 +75,7 @@ func open(ctx context.Context, db *sql.DB, d dialect, opt Options) (*Store, erro
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{opt: opt, dialect: d, db: db, extract: search.NewExtractor(), readers: make(chan *session, opt.Readers), closed: make(chan struct{})}
+	s := &Store{opt: opt, dialect: d, db: db, extract: search.NewExtractor(opt.Base), readers: make(chan *session, opt.Readers), closed: make(chan struct{})}
 	if err := migrate(ctx, db, d); err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}

@@ -101,7 +101,7 @@ func TestHeadIsGetWithoutBody(t *testing.T) {
 		if q.Path == "Basic/long" {
 			return answer(200, long, [2]string{"ETag", `W/"1"`})
 		}
-		return everyWay(nil, q)
+		return everyWay(context.Background(), q)
 	})
 	protocols(t, func(t *testing.T, h2 bool) {
 		client := r.client(t, h2)
