@@ -56,11 +56,9 @@ type Tx interface {
 // Identifiers makes what the server chooses: opaque, unguessable, telling no
 // counts. Tests seed it.
 type Identifiers interface {
-	// Resource is a new logical id, Version a new version id, Page the id of a
-	// Bundle that is built for an answer.
+	// Resource is a new logical id, Version a new version id.
 	Resource() string
 	Version() string
-	Page() string
 	// Nonce fills b for the sealing of page links.
 	Nonce(b []byte)
 }

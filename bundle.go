@@ -20,7 +20,7 @@ func (s *Server) batch(ctx context.Context, v *visit, i *fhir.Interaction) (gate
 	for n := range i.Entries {
 		answers[n] = s.entry(ctx, v, &i.Entries[n])
 	}
-	return s.gate.ReleaseEntries(fhir.Batch, s.ids.Page(), answers, v.pretty), nil
+	return s.gate.ReleaseEntries(fhir.Batch, answers, v.pretty), nil
 }
 
 func (s *Server) entry(ctx context.Context, v *visit, e *fhir.Entry) gate.Cleared {
@@ -74,7 +74,7 @@ func (s *Server) transaction(ctx context.Context, v *visit, i *fhir.Interaction)
 		return gate.Cleared{}, err
 	}
 	if len(i.Entries) == 0 {
-		return s.gate.ReleaseEntries(fhir.Transaction, s.ids.Page(), nil, v.pretty), nil
+		return s.gate.ReleaseEntries(fhir.Transaction, nil, v.pretty), nil
 	}
 	effects, again, err := s.commit(ctx, v, x.permits[0], fhir.Transaction, x.run)
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *Server) transaction(ctx context.Context, v *visit, i *fhir.Interaction)
 			return gate.Cleared{}, err
 		}
 	}
-	out := s.gate.ReleaseEntries(fhir.Transaction, s.ids.Page(), answers, v.pretty)
+	out := s.gate.ReleaseEntries(fhir.Transaction, answers, v.pretty)
 	v.record(gate.Event{Interaction: fhir.Transaction, Status: out.Status(), Epoch: s.gate.Epoch(), Changed: changedBy(effects), Released: out.Released()})
 	return out, nil
 }

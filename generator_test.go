@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"firebreak/gate"
 )
 
 type obj = map[string]any
@@ -83,7 +81,23 @@ func (m *maker) resource(typ, id string) obj {
 		m.maybe(o, "identifier", 60, m.identifiers)
 	}
 	m.maybe(o, "language", 10, func() any { return "en" })
-	patient := func() any { return m.reference("Patient") }
+	switch typ {
+	case "Patient":
+		m.patient(o)
+	case "Observation":
+		m.observation(o)
+	case "Organization", "Practitioner", "Location", "Medication", "AuditEvent":
+		m.entry(typ, o)
+	default:
+		m.chart(typ, o)
+	}
+	return o
+}
+
+func (m *maker) subject() any { return m.reference("Patient") }
+
+// entry is of the directory, or of the audit trail.
+func (m *maker) entry(typ string, o obj) {
 	switch typ {
 	case "Organization":
 		o["name"] = m.one("Alpha", "Beta", "Gamma")
@@ -96,9 +110,18 @@ func (m *maker) resource(typ, id string) obj {
 	case "Medication":
 		o["code"] = concept(m.code())
 		// A medication compounded for one patient names them.
-		m.maybe(o, "extension", 25, func() any { return []any{obj{"url": "http://x.invalid/for", "valueReference": patient()}} })
-	case "Patient":
-		m.patient(o)
+		m.maybe(o, "extension", 25, func() any { return []any{obj{"url": "http://x.invalid/for", "valueReference": m.subject()}} })
+	case "AuditEvent":
+		o["type"], o["recorded"] = obj{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "110110"}, "2026-01-02T03:04:05Z"
+		o["agent"], o["source"] = []any{obj{"requestor": true, "who": m.reference("Practitioner")}}, obj{"observer": m.reference("Organization")}
+		o["entity"] = []any{obj{"what": m.subject()}}
+	}
+}
+
+// chart is a record of a patient.
+func (m *maker) chart(typ string, o obj) {
+	patient := m.subject
+	switch typ {
 	case "RelatedPerson":
 		o["patient"], o["name"] = patient(), m.name()
 	case "Encounter":
@@ -106,8 +129,6 @@ func (m *maker) resource(typ, id string) obj {
 		m.maybe(o, "serviceProvider", 70, func() any { return m.reference("Organization") })
 		m.maybe(o, "participant", 50, func() any { return []any{obj{"individual": m.reference("Practitioner")}} })
 		m.maybe(o, "period", 60, func() any { return obj{"start": m.day()} })
-	case "Observation":
-		m.observation(o)
 	case "Condition":
 		o["subject"], o["code"] = patient(), concept(m.code())
 		m.maybe(o, "category", 60, func() any { return []any{coded("http://x.invalid/cat", m.category())} })
@@ -131,12 +152,7 @@ func (m *maker) resource(typ, id string) obj {
 		o["status"] = m.one("booked", "fulfilled")
 		o["participant"] = []any{obj{"actor": patient(), "status": "accepted"}, obj{"actor": m.one2(patient, func() any { return m.reference("Practitioner") }), "status": "accepted"}}
 		m.maybe(o, "description", 50, func() any { return "visit" })
-	case "AuditEvent":
-		o["type"], o["recorded"] = obj{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "110110"}, "2026-01-02T03:04:05Z"
-		o["agent"], o["source"] = []any{obj{"requestor": true, "who": m.reference("Practitioner")}}, obj{"observer": m.reference("Organization")}
-		o["entity"] = []any{obj{"what": patient()}}
 	}
-	return o
 }
 
 func (m *maker) one2(a, b func() any) any {
@@ -261,51 +277,6 @@ func (m *maker) next(r *record, at time.Time) {
 	v.raw = string(b)
 	r.versions = append(r.versions, v)
 }
-
-// scopes are what tokens say; the first are the common ones.
-var scopes = map[string][]string{
-	"user": {"user/*.cruds", "user/*.cruds", "user/*.cruds", "user/*.cruds", "user/*.cruds", "user/*.cruds user/Observation.rs", "user/*.rs", "user/*.rs user/Observation.cud", "user/Observation.rs user/Patient.r", "user/Observation.cu",
-		"user/Observation.cud user/Patient.rs user/Condition.rs", "user/Observation.rs?category=laboratory user/Patient.rs user/Encounter.rs",
-		"user/Observation.cruds?category=laboratory user/Condition.cruds?category=problem-list-item user/Patient.rs user/DiagnosticReport.rs user/Organization.rs",
-		"user/Condition.rs?category=problem-list-item user/*.cu user/Observation.s", "user/*.s user/Observation.r", "user/*.r", "user/*.cud", "user/*.cud user/Observation.rs",
-		"user/Observation.cruds?category=vital-signs user/Condition.cruds?category=problem-list-item user/Patient.cruds user/Encounter.rs user/DiagnosticReport.rs user/CareTeam.rs",
-		"user/Observation.cruds?category=laboratory user/Observation.rs?category=vital-signs user/Patient.rs user/Encounter.cruds user/Practitioner.rs user/Organization.rs", "user/*.cruds patient/*.rs"},
-	"patient": {"patient/*.rs", "patient/*.cruds", "patient/Observation.rs patient/Patient.r patient/Practitioner.rs", "patient/*.rs?category=laboratory patient/Patient.rs",
-		"patient/Observation.rs?category=vital-signs patient/*.r"},
-	"system": {"system/*.rs", "system/Observation.rs system/Patient.rs", "system/Observation.rs?category=laboratory system/Patient.rs system/Encounter.r system/Condition.s"},
-}
-
-// cast are the people of a world; their scopes are drawn.
-func cast(r *rand.Rand) people {
-	p := standard()
-	set := func(name, user, org, kind string, roles ...string) {
-		p[name] = gate.Identity{Tenant: "main", Issuer: "https://idp.invalid", Subject: name, ClientID: "app", FHIRUser: user,
-			Organization: org, Roles: roles, Scope: pick(r, scopes[kind]), Purpose: "TREAT"}
-	}
-	set("adams", "Practitioner/adams", "Organization/north", "user", "physician")
-	set("nora", "Practitioner/nora", "Organization/north", "user", "nurse")
-	set("chen", "Practitioner/chen", "Organization/south", "user", "physician")
-	set("wu", "Practitioner/wu", "Organization/west", "user", "physician", "nurse")
-	set("amy", "Patient/"+short("Patient")+"1", "", "patient", "patient")
-	set("launched", "Practitioner/adams", "Organization/north", "patient", "physician")
-	set("warehouse", "", "", "system", "system")
-	for _, name := range []string{"amy", "launched"} {
-		id := p[name]
-		id.Patient = short("Patient") + "1"
-		p[name] = id
-	}
-	for _, name := range []string{"officer", "admin", "roleless"} {
-		id := p[name]
-		id.Scope = pick(r, scopes["user"])
-		p[name] = id
-	}
-	delete(p, "baker")
-	delete(p, "importerS")
-	return p
-}
-
-// asking is whom a world is made for, by weight.
-var asking = []string{"adams", "adams", "adams", "nora", "nora", "chen", "chen", "wu", "amy", "amy", "launched", "warehouse", "officer", "admin", "roleless"}
 
 // newWorld makes a world for a principal of whom V leaves out a fifth to four
 // fifths of all versions.

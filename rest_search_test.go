@@ -93,7 +93,7 @@ func TestASearchsetSaysWhatWasAsked(t *testing.T) {
 	seedSearch(r)
 	a := r.do("adams", "GET", "Observation?code=8480-6&_include=Observation:patient&_sort=-date&_count=1", "")
 	body := a.json(t)
-	if body["type"] != "searchset" || body["total"] != 2.0 || body["id"] == nil {
+	if body["type"] != "searchset" || body["total"] != 2.0 || body["id"] != nil || body["meta"] != nil {
 		t.Errorf("Bundle: %s", a.body)
 	}
 	if got, want := a.link(t, "self"), base+"/Observation?code=8480-6&_include=Observation:patient&_sort=-date&_count=1"; got != want {

@@ -62,7 +62,6 @@ func (s *seeded) text(prefix string) string {
 
 func (s *seeded) Resource() string { return s.text("r") }
 func (s *seeded) Version() string  { return s.text("v") }
-func (s *seeded) Page() string     { return s.text("p") }
 func (s *seeded) Nonce(b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -56,7 +56,7 @@ func (s *Server) searchPage(ctx context.Context, v *visit, m *gate.Permit, i *fh
 	if err != nil {
 		return gate.Cleared{}, err
 	}
-	page := gate.Page{Type: "searchset", Total: found.Total, Includes: includes, ID: s.ids.Page(), Now: v.when,
+	page := gate.Page{Type: "searchset", Total: found.Total, Includes: includes,
 		Links: []gate.Link{{Relation: "self", URL: self}},
 		Shape: gate.Shape{Base: s.base, Summary: q.Summary, Elements: q.Elements, Pretty: v.pretty}}
 	if found.Next != nil {
@@ -143,7 +143,7 @@ func (s *Server) historyPage(ctx context.Context, v *visit, m *gate.Permit, i *f
 	if err != nil {
 		return gate.Cleared{}, err
 	}
-	page := gate.Page{Type: "history", Total: found.Total, ID: s.ids.Page(), Now: v.when,
+	page := gate.Page{Type: "history", Total: found.Total,
 		Links: []gate.Link{{Relation: "self", URL: s.linkTo(v.Path, i.History.Used)}}, Shape: gate.Shape{Base: s.base, Pretty: v.pretty}}
 	if found.Next != nil {
 		next.After = found.Next

@@ -142,9 +142,6 @@ func (RandomIdentifiers) Resource() string { return randomText(26) }
 // Version is a version id.
 func (RandomIdentifiers) Version() string { return randomText(16) }
 
-// Page is the id of a Bundle made for an answer.
-func (RandomIdentifiers) Page() string { return randomText(26) }
-
 // Nonce fills b.
 func (RandomIdentifiers) Nonce(b []byte) { _, _ = rand.Read(b) }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"time"
 
 	"firebreak/fhir"
 	"firebreak/fhir/search"
@@ -31,8 +30,6 @@ type Page struct {
 	Links    []Link
 	Includes []Judged // entries with search.mode=include
 	Outcome  []byte   // an OperationOutcome for an entry with mode=outcome, or nil
-	ID       string
-	Now      time.Time
 }
 
 // Link is one link of a Bundle.
@@ -100,14 +97,11 @@ func versionHeader(h Header) [][2]string {
 	}
 }
 
-// ReleasePage shapes judged versions into a Bundle.
+// ReleasePage shapes judged versions into a Bundle. It has no
+// id and no time of its own: one query over the same records is the same bytes.
 func (g *Gate) ReleasePage(m *Permit, rows []Judged, p Page) (Cleared, error) {
 	c := &cleared{status: http.StatusOK, header: p.Header}
-	b := append([]byte(nil), `{"resourceType":"Bundle","id":`...)
-	b = fhirjson.AppendQuote(b, p.ID)
-	b = append(b, `,"meta":{"lastUpdated":"`...)
-	b = append(b, fhir.FormatInstant(p.Now)...)
-	b = append(b, `"},"type":"`...)
+	b := append([]byte(nil), `{"resourceType":"Bundle","type":"`...)
 	b = append(append(b, p.Type...), '"')
 	if p.Total >= 0 {
 		b = append(b, `,"total":`...)
@@ -230,11 +224,9 @@ func (g *Gate) ReleaseOwn(body []byte, header [][2]string, status int, pretty bo
 }
 
 // ReleaseEntries joins the answers to a Bundle's entries, in request order.
-func (g *Gate) ReleaseEntries(kind fhir.Kind, id string, entries []Cleared, pretty bool) Cleared {
+func (g *Gate) ReleaseEntries(kind fhir.Kind, entries []Cleared, pretty bool) Cleared {
 	c := &cleared{status: http.StatusOK}
-	b := append([]byte(nil), `{"resourceType":"Bundle","id":`...)
-	b = fhirjson.AppendQuote(b, id)
-	b = append(append(b, `,"type":"`...), string(kind)...)
+	b := append(append([]byte(nil), `{"resourceType":"Bundle","type":"`...), string(kind)...)
 	b = append(b, `-response"`...)
 	for i, e := range entries {
 		if i == 0 {

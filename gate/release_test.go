@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"firebreak/fhir"
 	"firebreak/fhir/search"
@@ -141,7 +140,7 @@ func TestPagesAreJSONWhateverTheyHold(t *testing.T) {
 			}
 		}
 		p := gate.Page{Type: rapid.SampledFrom([]string{"searchset", "history"}).Draw(rt, "type"), Total: rapid.IntRange(-1, 5).Draw(rt, "total"), Includes: includes,
-			ID: hostile.Draw(rt, "page"), Now: time.Unix(0, 0), Links: []gate.Link{{Relation: "self", URL: hostile.Draw(rt, "url")}},
+			Links: []gate.Link{{Relation: "self", URL: hostile.Draw(rt, "url")}},
 			Shape: gate.Shape{Base: hostile.Draw(rt, "base"), Pretty: rapid.Bool().Draw(rt, "pretty")}}
 		if rapid.Bool().Draw(rt, "outcome") {
 			p.Outcome = fhir.Information("informational", "x")
@@ -184,7 +183,7 @@ func TestEntriesKeepTheirAnswersApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := g.ReleaseProblem(fhir.Absent(), "visit", false)
-	c := g.ReleaseEntries(fhir.Batch, "id", []gate.Cleared{read, created, refused, {}}, false)
+	c := g.ReleaseEntries(fhir.Batch, []gate.Cleared{read, created, refused, {}}, false)
 	var got struct {
 		Type  string
 		Entry []struct {

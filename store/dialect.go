@@ -23,9 +23,12 @@ type dialect struct {
 	prepare  bool // statements are prepared by the session, not by the driver
 	// byRID goes before a column of an index row that is found by its resource:
 	// a sign that keeps the planner from going by the column's value instead.
-	byRID      string
-	beginRead  string
-	beginWrite string
+	byRID string
+	// inSet and inSetEnd go around a SELECT whose rows a column must be among,
+	// so that it is evaluated once and from the inside out.
+	inSet, inSetEnd string
+	beginRead       string
+	beginWrite      string
 	// shared: other processes write to the database too, so nothing that can
 	// change is remembered outside a snapshot.
 	shared bool

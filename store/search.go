@@ -128,11 +128,11 @@ func (t *Snapshot) matching(q *statement, b branch, sort []search.SortKey, more 
 	default:
 		q.add(" FROM resource m WHERE m.tenant=? AND m.type=? AND m.deleted=0", tenantNumber, typeNumber(b.Type))
 		if driver != nil {
-			q.add(" AND m.rid IN (")
+			q.add(" AND m.rid " + q.dialect.inSet)
 			if err := t.set(q, driver, b.Type); err != nil {
 				return err
 			}
-			q.add(")")
+			q.add(q.dialect.inSetEnd)
 		}
 	}
 	q.add(" AND ")
@@ -358,11 +358,11 @@ func (t *Snapshot) set(q *statement, e search.Expr, typ string) error {
 			return err
 		}
 		ref, to := t.newAlias(), t.newAlias()
-		q.add("SELECT "+ref+".rid FROM idx_text "+ref+" WHERE "+ref+".tenant=? AND "+ref+".param=? AND "+ref+".x=? AND "+ref+".v IN (SELECT "+to+".id FROM resource "+to+
+		q.add("SELECT "+ref+".rid FROM idx_text "+ref+" WHERE "+ref+".tenant=? AND "+ref+".param=? AND "+ref+".x=? AND "+ref+".v "+q.dialect.inSet+"SELECT "+to+".id FROM resource "+to+
 			" WHERE "+to+".tenant=? AND "+to+".type=? AND "+to+".deleted=0 AND ",
 			tenantNumber, paramKey(e.Param, search.Whole), e.Target, tenantNumber, typeNumber(e.Target))
 		err = t.inside(q, e.Where, v, alias{rid: to + ".rid", class: to + ".class", subject: to + ".subject", typ: e.Target})
-		q.add(")")
+		q.add(q.dialect.inSetEnd)
 		return err
 	case search.Has:
 		v, err := t.visible(fhir.ActSearch, e.Source, false)
@@ -370,11 +370,11 @@ func (t *Snapshot) set(q *statement, e search.Expr, typ string) error {
 			return err
 		}
 		self, ref := t.newAlias(), t.newAlias()
-		q.add("SELECT "+self+".rid FROM resource "+self+" WHERE "+self+".tenant=? AND "+self+".type=? AND "+self+".id IN (SELECT "+ref+".v FROM idx_text "+ref+
+		q.add("SELECT "+self+".rid FROM resource "+self+" WHERE "+self+".tenant=? AND "+self+".type=? AND "+self+".id "+q.dialect.inSet+"SELECT "+ref+".v FROM idx_text "+ref+
 			" WHERE "+ref+".tenant=? AND "+t.x.dialect.byRID+ref+".param=? AND "+ref+".x=? AND ",
 			tenantNumber, typeNumber(typ), tenantNumber, paramKey(e.Param, search.Whole), typ)
 		err = t.inside(q, e.Where, v, alias{rid: ref + ".rid", class: ref + ".class", subject: ref + ".subject", typ: e.Source})
-		q.add(")")
+		q.add(q.dialect.inSetEnd)
 		return err
 	}
 	return fmt.Errorf("search: %T cannot find candidates", e)
@@ -387,11 +387,11 @@ func (t *Snapshot) inside(q *statement, where search.Expr, v *visibility, a alia
 	}
 	driver, rest := drive(where)
 	if driver != nil {
-		q.add(" AND " + a.rid + " IN (")
+		q.add(" AND " + a.rid + " " + q.dialect.inSet)
 		if err := t.set(q, driver, a.typ); err != nil {
 			return err
 		}
-		q.add(")")
+		q.add(q.dialect.inSetEnd)
 	}
 	for _, e := range rest {
 		q.add(" AND ")

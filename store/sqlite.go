@@ -35,6 +35,8 @@ var sqliteDialect = dialect{
 	goose:      goose.DialectSQLite3,
 	prepare:    true,
 	byRID:      "+",
+	inSet:      "IN (",
+	inSetEnd:   ")",
 	beginRead:  "BEGIN DEFERRED",
 	beginWrite: "BEGIN IMMEDIATE",
 	conflict: func(err error) bool {

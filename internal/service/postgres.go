@@ -189,7 +189,7 @@ func (s *server) launch(bin string, cred *syscall.Credential) error {
 	defer log.Close()
 	s.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", filepath.Join(s.dir, "data"), "-k", s.dir,
 		"-c", "listen_addresses=", "-c", "max_connections=200", "-c", "shared_buffers=128MB", "-c", "max_wal_size=1GB",
-		"-c", "autovacuum_naptime=5s", "-c", "log_min_duration_statement=700", "-c","log_parameter_max_length=40")
+		"-c", "autovacuum_naptime=5s")
 	s.cmd.Dir, s.cmd.SysProcAttr, s.cmd.Stdout, s.cmd.Stderr = s.dir, attributes(cred), log, log
 	if err := startBound(s.cmd, s.done); err != nil {
 		s.cmd = nil

@@ -35,7 +35,7 @@ type gen struct{ *rand.Rand }
 func one[T any](g gen, pool []T) T    { return pool[g.IntN(len(pool))] }
 func (g gen) chance(percent int) bool { return g.IntN(100) < percent }
 func (g gen) ref(typ string) object   { return object{"reference": typ + "/" + one(g, patients)} }
-func (g gen) patientRef() object      { return g.reference("Patient", "Practitioner", "Group") }
+func (g gen) patientRef() object      { return g.reference("Patient", "Group") }
 func (g gen) set(o object, p int, k string, v any) {
 	if g.chance(p) {
 		o[k] = v

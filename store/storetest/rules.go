@@ -153,8 +153,8 @@ func readAgrees(t tb, s *store.Snapshot, o *oracle, a access, it *item) {
 	}
 }
 
-// matchesAgree: a condition finds among what the caller may read or may do the
-// action to, and no more than was asked for.
+// matchesAgree: a condition finds among what the caller may search, and may read
+// or do the action to, and no more than was asked for.
 func matchesAgree(t *testing.T, open Opener) {
 	w := newWorld(t, open, 5)
 	w.populate(120)
@@ -168,7 +168,7 @@ func matchesAgree(t *testing.T, open Opener) {
 		want := map[string]bool{}
 		for _, it := range w.items {
 			known := o.admits(a.rule(fhir.ActRead, typ), it, it.current()) || o.admits(a.rule(fhir.ActUpdate, typ), it, it.current())
-			if it.typ == typ && it.live() && known && o.holds(x.expr, it, it.current()) {
+			if it.typ == typ && known && o.sees(fhir.ActSearch, it) && o.holds(x.expr, it, it.current()) {
 				want[it.ref()] = true
 			}
 		}
