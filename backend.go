@@ -25,6 +25,9 @@ type Backend interface {
 // Snapshot is a Backend at one moment. found is false for what is absent and
 // for what the permit hides; nothing tells them apart.
 type Snapshot interface {
+	// Together says that what follows must be of one moment; a lone Read needs
+	// no snapshot and takes none.
+	Together() error
 	Read(typ, id string) (s gate.Sealed, found bool, err error)
 	Version(typ, id, version string) (s gate.Sealed, found bool, err error)
 	Search(q *search.Query, after *gate.Position, total bool) (gate.Found, error)

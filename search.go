@@ -121,6 +121,9 @@ func (s *Server) historyPage(ctx context.Context, v *visit, m *gate.Permit, i *f
 	var found gate.Found
 	exists := true
 	err := s.backend.View(ctx, m, func(t Snapshot) (err error) {
+		if err := t.Together(); err != nil {
+			return err
+		}
 		if i.ID != "" {
 			if _, exists, err = t.Read(i.Type, i.ID); err != nil || !exists {
 				return err

@@ -214,13 +214,11 @@ func (p *pair) unseen() {
 // foreignPage takes another person's page link, which is sealed for them.
 func (p *pair) foreignPage() {
 	for _, q := range []string{"Observation?_count=1", "Condition?_count=1&_sort=-_lastUpdated", "_history?_count=1"} {
-		a := p.a.do("importer", "GET", q, "")
-		if p.b.do("importer", "GET", q, ""); nextLink(a.body) != "" {
-			p.one(request{kind: "foreign page", method: "GET", url: nextLink(a.body)})
-		}
-		warehouse := p.a.do("everyone", "GET", q, "")
-		if p.b.do("everyone", "GET", q, ""); nextLink(warehouse.body) != "" {
-			p.one(request{kind: "foreign page", method: "GET", url: nextLink(warehouse.body)})
+		for _, other := range []string{"importer", "warehouse", "chen"} {
+			a := p.a.do(other, "GET", q, "")
+			if p.b.do(other, "GET", q, ""); nextLink(a.body) != "" {
+				p.one(request{kind: "foreign page", method: "GET", url: nextLink(a.body)})
+			}
 		}
 	}
 }

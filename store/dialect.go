@@ -35,6 +35,8 @@ type dialect struct {
 	// lock and unlock hold other servers off while the schema is brought up to
 	// date, where several may do that at once.
 	lock, unlock string
+	// together and alone admit a server's batch of changes, leave ends it.
+	together, alone, leave string
 	// gone reports whether a driver's connection is known to be closed.
 	gone func(conn any) bool
 	// conflict reports whether an error means that the change should be run again.

@@ -51,13 +51,11 @@ func (t *Snapshot) History(typ, id string, h *fhir.History, after *gate.Position
 		return found, err
 	}
 	for i := range rows[:min(len(rows), h.Count)] {
-		s, ok, err := t.sealHistory(action, &rows[i])
+		s, err := t.sealPair(&rows[i])
 		if err != nil {
 			return found, err
 		}
-		if ok {
-			found.Matches = append(found.Matches, s)
-		}
+		found.Matches = append(found.Matches, s)
 	}
 	if len(rows) > h.Count {
 		found.Next = versionPosition(&rows[h.Count-1])
@@ -157,6 +155,26 @@ func (t *Snapshot) historyRows(typ, id string, h *fhir.History, v *visibility, s
 	}
 	q.add(" ORDER BY v.updated DESC, v.rid DESC, v.seq DESC LIMIT ?", limit)
 	return t.rowsOf(q, 0)
+}
+
+// sealPair seals a version with its resource's current one, as found: what the
+// statement let through is net 2's to judge, and to count where it disagrees.
+func (t *Snapshot) sealPair(w *row) (gate.Sealed, error) {
+	cur, found, err := t.load(r4.TypeName(uint16(w.typ)), w.id)
+	if err != nil {
+		return gate.Sealed{}, err
+	}
+	if !found {
+		return gate.Sealed{}, fmt.Errorf("history: a version without its resource")
+	}
+	sealed, err := t.seal([]row{*w, cur})
+	if err != nil {
+		return gate.Sealed{}, err
+	}
+	if w.seq == cur.seq {
+		return sealed[1], nil
+	}
+	return sealed[0].After(sealed[1]), nil
 }
 
 func (t *Snapshot) sealHistory(action fhir.Action, w *row) (gate.Sealed, bool, error) {

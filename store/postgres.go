@@ -44,6 +44,9 @@ var postgresDialect = dialect{
 	shared:     true,
 	lock:       "SELECT pg_advisory_lock(5064010001)",
 	unlock:     "SELECT pg_advisory_unlock(5064010001)",
+	together:   "SELECT pg_advisory_lock_shared(5064010002)",
+	alone:      "SELECT pg_advisory_lock(5064010002)",
+	leave:      "SELECT pg_advisory_unlock_all()",
 	gone: func(c any) bool {
 		pg, ok := c.(*stdlib.Conn)
 		return ok && pg.Conn().IsClosed()

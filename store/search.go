@@ -105,7 +105,7 @@ func (t *Snapshot) branches(q *search.Query) ([]branch, error) {
 
 // matching appends the SELECT of the rids of one branch, each once, with the
 // sort keys as columns k0, k1 …; more is appended to its WHERE.
-func (t *Snapshot) matching(q *statement, b branch, sort []search.SortKey, more func(a alias)) error {
+func (t *Snapshot) matching(q *statement, b branch, sort []search.SortKey, casts []string, more func(a alias)) error {
 	driver, rest := drive(b.Where)
 	a := alias{rid: "m.rid", class: "m.class", subject: "m.subject", typ: b.Type}
 	test, byIndex := driver.(search.Test)
@@ -116,9 +116,15 @@ func (t *Snapshot) matching(q *statement, b branch, sort []search.SortKey, more 
 	}
 	q.add("m.rid AS rid")
 	for i, k := range sort {
-		q.add(", ")
+		if casts[i] == "" {
+			q.add(", ")
+			t.sortKey(q, b.Type, k, a)
+			q.add(fmt.Sprintf(" AS k%d", i))
+			continue
+		}
+		q.add(", CAST(")
 		t.sortKey(q, b.Type, k, a)
-		q.add(fmt.Sprintf(" AS k%d", i))
+		q.add(fmt.Sprintf(" AS %s) AS k%d", casts[i], i))
 	}
 	switch {
 	case byIndex:
@@ -166,7 +172,7 @@ func (t *Snapshot) count(branches []branch) (int, error) {
 		if i > 0 {
 			q.add(" UNION ALL ")
 		}
-		if err := t.matching(q, b, nil, nil); err != nil {
+		if err := t.matching(q, b, nil, nil, nil); err != nil {
 			return 0, err
 		}
 	}
@@ -189,6 +195,7 @@ func (t *Snapshot) page(query *search.Query, branches []branch, after *gate.Posi
 			return nil, ErrPosition
 		}
 	}
+	casts := sortCasts(query.Sort, branches)
 	q := t.x.statement().add("SELECT " + rowColumns)
 	for i := range query.Sort {
 		q.add(fmt.Sprintf(", s.k%d", i))
@@ -201,7 +208,7 @@ func (t *Snapshot) page(query *search.Query, branches []branch, after *gate.Posi
 		if len(query.Sort) == 0 {
 			q.add("SELECT * FROM (")
 		}
-		err := t.matching(q, b, query.Sort, func(a alias) {
+		err := t.matching(q, b, query.Sort, casts, func(a alias) {
 			if len(query.Sort) > 0 {
 				return
 			}

@@ -42,6 +42,40 @@ func (t *Snapshot) sortKey(q *statement, typ string, k search.SortKey, a alias) 
 		tenantNumber, paramKey(p, search.Whole))
 }
 
+// sortCasts are the column types of a union's sort keys. A code can stand for
+// parameters of different kinds in different types, or for none; a union needs
+// one type for each key. One branch needs no cast.
+func sortCasts(sort []search.SortKey, branches []branch) []string {
+	out := make([]string, len(sort))
+	if len(branches) < 2 {
+		return out
+	}
+	for i, k := range sort {
+		for _, b := range branches {
+			typ := "TEXT"
+			if p, ok := r4.LookupSearchParam(b.Type, k.Code); k.Code != "_id" {
+				if !ok || p.Type == r4.ParamComposite || p.Type == r4.ParamSpecial {
+					continue
+				}
+				switch search.RowKind(p.Type, search.Whole) {
+				case search.KindDate:
+					typ = "BIGINT"
+				case search.KindNumber:
+					typ = "DOUBLE PRECISION"
+				}
+			}
+			if out[i] != "" && out[i] != typ {
+				typ = "TEXT"
+			}
+			out[i] = typ
+		}
+		if out[i] == "" {
+			out[i] = "TEXT"
+		}
+	}
+	return out
+}
+
 // order appends the ORDER BY of a page: the keys, absent ones last, and then
 // the order of creation.
 func order(q *statement, sort []search.SortKey, prefix string) {

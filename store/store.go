@@ -225,6 +225,9 @@ func (t *Snapshot) classes() *termSet {
 	return t.ts
 }
 
+// Together makes everything that is read from now on be of one moment.
+func (t *Snapshot) Together() error { return t.begin() }
+
 // begin takes the snapshot. A single statement is a snapshot by itself, so a
 // read that needs no second one does without.
 func (t *Snapshot) begin() error {

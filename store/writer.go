@@ -130,7 +130,11 @@ func (w *writer) attempts(batch []*change, visits []string) (committed bool, err
 		if err := w.s.revive(context.Background(), w.x); err != nil {
 			return false, err
 		}
+		if err := w.admit(attempt); err != nil {
+			return false, err
+		}
 		committed, err = w.try(batch, visits)
+		w.leave()
 		if err == nil || attempt == maxAttempts || errors.Is(err, errUnknown) {
 			return committed, err
 		}
@@ -138,6 +142,29 @@ func (w *writer) attempts(batch []*change, visits []string) (committed bool, err
 			return false, err
 		}
 		w.s.pause(attempt)
+	}
+}
+
+// admit is taken before a batch's snapshot: at first together with other
+// servers' batches, and after some conflicts alone, so that a batch cannot lose
+// to others for ever. leave gives it back; a lost connection has done so.
+func (w *writer) admit(attempt int) error {
+	text := w.s.dialect.together
+	if attempt > 3 {
+		text = w.s.dialect.alone
+	}
+	if text == "" {
+		return nil
+	}
+	if err := w.x.exec(context.Background(), text); err != nil && w.x.alive() {
+		return fmt.Errorf("admit: %w", err)
+	}
+	return nil
+}
+
+func (w *writer) leave() {
+	if w.s.dialect.leave != "" {
+		_ = w.x.exec(context.Background(), w.s.dialect.leave)
 	}
 }
 

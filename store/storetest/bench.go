@@ -67,7 +67,9 @@ func BenchmarkCreates(b *testing.B, servers int, open Opener) {
 					return
 				}
 				if err := all[n%servers].create(fmt.Sprint("b", i), int(i)); err != nil {
-					failed.Add(1)
+					if failed.Add(1) == 1 {
+						b.Errorf("create: %v", err)
+					}
 				}
 			}
 		})
