@@ -27,6 +27,14 @@ type effect struct {
 // target is found, judged and replaced in one transaction; the intent is on
 // record before the commit, the outcome before the reply.
 func (s *Server) change(ctx context.Context, v *visit, m *gate.Permit, i *fhir.Interaction) (gate.Cleared, error) {
+	// The writer does one change after another; what can be worked out before
+	// its turn is. Id and version are not indexed, so the content is enough.
+	if i.Resource != nil {
+		var err error
+		if i.Index, err = s.index.Extract(i.Resource.Root()); err != nil {
+			return gate.Cleared{}, err
+		}
+	}
 	effects, again, err := s.commit(ctx, v, m, i.Kind, func(t Tx) ([]effect, error) {
 		e, err := s.apply(t, v, m, i)
 		return []effect{e}, err
@@ -91,6 +99,7 @@ func (s *Server) make(t Tx, m *gate.Permit, i *fhir.Interaction, id, method stri
 	if err != nil {
 		return effect{}, err
 	}
+	draft.Header.Index = i.Index
 	j, err := s.gate.JudgeChange(m, action, nil, &draft, t.Facts)
 	if err != nil {
 		return effect{}, err
@@ -146,6 +155,7 @@ func (s *Server) update(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, erro
 	if err != nil {
 		return effect{}, err
 	}
+	draft.Header.Index = i.Index
 	return s.replace(t, m, *target, draft, i.Return)
 }
 

@@ -18,6 +18,7 @@ import (
 	"firebreak/audit"
 	"firebreak/clock"
 	"firebreak/fhir"
+	"firebreak/fhir/search"
 	"firebreak/gate"
 	"firebreak/validate"
 )
@@ -36,6 +37,7 @@ type Server struct {
 	backend Backend
 	journal Journal
 	parser  *validate.Parser
+	index   *search.Extractor
 	links   *pageLinks
 	ids     Identifiers
 	clock   clock.Clock

@@ -15,6 +15,7 @@ import (
 	"firebreak/authn"
 	"firebreak/clock"
 	"firebreak/fhir"
+	"firebreak/fhir/search"
 	"firebreak/gate"
 	"firebreak/label"
 	"firebreak/store"
@@ -75,7 +76,7 @@ func New(p Parts) (*Server, error) {
 		p.Log.Error("the two nets differ; the row is withheld", "layer", layer, "type", h.Type)
 	}
 	s := &Server{base: p.Base, gate: gate.New(p.Labeler, mismatch, p.Layers...), authn: p.Authn, backend: p.Backend, journal: p.Journal,
-		links: links, ids: p.IDs, limit: p.Limits.Time, clock: p.Clock, log: p.Log,
+		links: links, index: search.NewExtractor(p.Base), ids: p.IDs, limit: p.Limits.Time, clock: p.Clock, log: p.Log,
 		parser: &validate.Parser{Base: p.Base, Now: p.Clock.Now, MaxEntries: p.Limits.Entries, MaxCount: p.Limits.Count,
 			MaxChain: p.Limits.Chain, MaxIncl: p.Limits.Iterate}}
 	s.statement = sync.OnceValues(func() ([]byte, error) { return json.Marshal(capabilityStatement(p.Base)) })

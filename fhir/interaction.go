@@ -65,6 +65,8 @@ type Interaction struct {
 	// Resource is the content of a create or update; for batch and
 	// transaction the Bundle; for an operation its input or nil.
 	Resource *fhirjson.Doc
+	// Index is what a search will find the content by, worked out ahead; or nil.
+	Index []search.Row
 	// JSONPatch is the operations of a patch (RFC 6902).
 	JSONPatch *fhirjson.Doc
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"firebreak/fhir"
+	"firebreak/fhir/search"
 )
 
 // Header is what may be known of a version without opening it. A store fills
@@ -20,7 +21,10 @@ type Header struct {
 	Class       Class
 	Keys        Keys
 	Facts       Facts
-	Ties        []Tie // of a change: what it establishes; empty in what a store fetched
+	// Index is, of a change, what a search will find it by, when it was worked
+	// out ahead; else nil, and the store works it out.
+	Index []search.Row
+	Ties  []Tie // of a change: what it establishes; empty in what a store fetched
 	// Current is the header of the resource's current version when this is an
 	// older one; both must be visible.
 	Current *Sealed

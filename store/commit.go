@@ -44,7 +44,7 @@ func (t *Tx) Commit(j gate.Judged) error {
 	if !ok {
 		return ErrUnjudged
 	}
-	w, exists, err := t.load(h.Type, h.ID)
+	w, exists, err := t.before(h, j.Replaces())
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (t *Tx) Commit(j gate.Judged) error {
 	if err := t.intern(&n, h); err != nil {
 		return err
 	}
-	index, err := t.index(&n, body)
+	index, err := t.index(&n, h.Index, body)
 	if err != nil {
 		return err
 	}
@@ -100,17 +100,18 @@ func (t *Tx) intern(n *row, h gate.Header) (err error) {
 
 // index works out a version's index rows, and its clinical date: the start of
 // its "date" parameter.
-func (t *Tx) index(n *row, body []byte) ([]search.Row, error) {
+func (t *Tx) index(n *row, rows []search.Row, body []byte) ([]search.Row, error) {
 	if n.deleted {
 		return nil, nil
 	}
-	doc, err := fhirjson.Parse(body)
-	if err != nil {
-		return nil, fmt.Errorf("index: %w", err)
-	}
-	rows, err := t.s.extract.Extract(doc.Root())
-	if err != nil {
-		return nil, fmt.Errorf("index: %w", err)
+	if rows == nil {
+		doc, err := fhirjson.Parse(body)
+		if err != nil {
+			return nil, fmt.Errorf("index: %w", err)
+		}
+		if rows, err = t.s.extract.Extract(doc.Root()); err != nil {
+			return nil, fmt.Errorf("index: %w", err)
+		}
 	}
 	for _, r := range rows {
 		if r.Param.Code == "date" && r.Param.Type == r4.ParamDate {
@@ -174,9 +175,26 @@ func (t *Tx) clear(rid int64) error {
 	return nil
 }
 
-// maxTuples is how many rows one INSERT carries; statements of a few sizes
-// repeat and stay prepared.
-const maxTuples = 16
+// before is the row that a change replaces; of what is made anew, only whether
+// its id is taken.
+func (t *Tx) before(h gate.Header, replaces bool) (w row, exists bool, err error) {
+	if replaces {
+		return t.load(h.Type, h.ID)
+	}
+	q := t.x.statement().add("SELECT rid FROM resource WHERE tenant=? AND type=? AND id=?", tenantNumber, typeNumber(h.Type), h.ID)
+	exists, err = t.x.one(t.ctx, q.String(), q.args, &w.rid)
+	return w, exists, err
+}
+
+// maxTuples is how many rows one INSERT carries. There is one text for each
+// number of rows up to it, and each stays prepared.
+const maxTuples = 24
+
+// insertKey names the text of an INSERT: where to, and how many rows.
+type insertKey struct {
+	into string
+	rows int
+}
 
 // putIndex writes the index rows, a table at a time, many rows a statement.
 func (t *Tx) putIndex(n *row, rows []search.Row) error {
@@ -214,26 +232,37 @@ func (t *Tx) putIndex(n *row, rows []search.Row) error {
 
 func (t *Tx) insert(into string, tuples [][]any) error {
 	for len(tuples) > 0 {
-		size := 1
-		for size*2 <= len(tuples) && size < maxTuples {
-			size *= 2
+		size := min(len(tuples), maxTuples)
+		args := make([]any, 0, size*len(tuples[0]))
+		for _, values := range tuples[:size] {
+			args = append(args, values...)
 		}
-		q := t.x.statement().add("INSERT INTO " + into + " VALUES ")
-		for i, values := range tuples[:size] {
-			if i > 0 {
-				q.add(",")
-			}
-			for k, v := range values {
-				q.add(map[bool]string{true: "(?", false: ",?"}[k == 0], v)
-			}
-			q.add(")")
-		}
-		if err := t.x.exec(t.ctx, q.String(), q.args...); err != nil {
+		if err := t.x.exec(t.ctx, t.x.insert(insertKey{into, size}, len(tuples[0])), args...); err != nil {
 			return fmt.Errorf("index: %w", err)
 		}
 		tuples = tuples[size:]
 	}
 	return nil
+}
+
+// insert is the text of an INSERT of rows of that many columns.
+func (x *session) insert(k insertKey, columns int) string {
+	if text, ok := x.inserts[k]; ok {
+		return text
+	}
+	q := x.statement().add("INSERT INTO " + k.into + " VALUES ")
+	for i := range k.rows {
+		if i > 0 {
+			q.add(",")
+		}
+		q.add("(?", nil)
+		for range columns - 1 {
+			q.add(",?", nil)
+		}
+		q.add(")")
+	}
+	x.inserts[k] = q.String()
+	return x.inserts[k]
 }
 
 func (t *Tx) putTies(rid int64, ties []gate.Tie) error {

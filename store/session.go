@@ -19,8 +19,13 @@ type session struct {
 	conn    *sql.Conn
 	dialect dialect
 	stmts   map[string]*sql.Stmt
-	writes  bool  // it is the writer's
-	doubt   int64 // the store's doubt when it was last known to work
+	inserts map[insertKey]string // texts of the writer's inserts
+	// executed counts statements that may have written, and failed says that one
+	// went wrong, since the writer last looked.
+	executed int
+	failed   bool
+	writes   bool  // it is the writer's
+	doubt    int64 // the store's doubt when it was last known to work
 }
 
 func (x *session) statement() *statement { return &statement{dialect: &x.dialect} }
@@ -46,9 +51,11 @@ func (x *session) prepared(ctx context.Context, text string) (*sql.Stmt, error) 
 	return st, nil
 }
 
-func (x *session) exec(ctx context.Context, text string, args ...any) error {
+func (x *session) exec(ctx context.Context, text string, args ...any) (err error) {
+	x.executed++
+	defer func() { x.failed = x.failed || err != nil }()
 	if !x.dialect.prepare {
-		_, err := x.conn.ExecContext(ctx, text, args...)
+		_, err = x.conn.ExecContext(ctx, text, args...)
 		return err
 	}
 	st, err := x.prepared(ctx, text)
@@ -59,7 +66,8 @@ func (x *session) exec(ctx context.Context, text string, args ...any) error {
 	return err
 }
 
-func (x *session) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+func (x *session) query(ctx context.Context, text string, args ...any) (rows *sql.Rows, err error) {
+	defer func() { x.failed = x.failed || err != nil }()
 	if !x.dialect.prepare {
 		return x.conn.QueryContext(ctx, text, args...)
 	}
@@ -83,6 +91,7 @@ func (x *session) one(ctx context.Context, text string, args []any, dest ...any)
 		}
 		found = true
 	}
+	x.failed = x.failed || rows.Err() != nil
 	return found, rows.Err()
 }
 

@@ -173,7 +173,7 @@ func (s *Store) session(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	x := &session{conn: conn, dialect: s.dialect, stmts: map[string]*sql.Stmt{}}
+	x := &session{conn: conn, dialect: s.dialect, stmts: map[string]*sql.Stmt{}, inserts: map[insertKey]string{}}
 	s.all = append(s.all, x)
 	return x, nil
 }

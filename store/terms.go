@@ -134,6 +134,8 @@ type interner struct {
 	grown   bool             // known has classes that others don't know yet
 	pending map[string]int64 // subject sets not yet committed
 	changed []rowKey         // resources that the batch touched
+	// outcomes are the records that go to the outbox with the batch.
+	outcomes []outcome
 }
 
 func (t *terms) interner(ctx context.Context, x *session) (*interner, error) {
@@ -158,16 +160,17 @@ func (in *interner) commit() {
 // mark and undo bracket one change of a batch: what an undone change interned
 // is not known, for its rows are gone.
 func (in *interner) mark() termMark {
-	return termMark{len(in.known.classes), maps.Clone(in.pending)}
+	return termMark{len(in.known.classes), maps.Clone(in.pending), len(in.outcomes)}
 }
 
 type termMark struct {
-	classes int
-	pending map[string]int64
+	classes  int
+	pending  map[string]int64
+	outcomes int
 }
 
 func (in *interner) undo(m termMark) {
-	in.pending = m.pending
+	in.pending, in.outcomes = m.pending, in.outcomes[:m.outcomes]
 	if len(in.known.classes) == m.classes {
 		return
 	}
@@ -240,5 +243,6 @@ func each(ctx context.Context, x *session, q *statement, fn func(scan func(...an
 			return err
 		}
 	}
+	x.failed = x.failed || rows.Err() != nil
 	return rows.Err()
 }

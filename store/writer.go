@@ -30,8 +30,7 @@ type writer struct {
 	ended chan struct{}
 	once  sync.Once
 
-	mu         sync.Mutex
-	journalled []string // visits whose outbox rows can go
+	outbox outbox
 }
 
 func newWriter(s *Store, x *session) *writer {
@@ -101,20 +100,22 @@ func (w *writer) run() {
 // it conflicts with another node's.
 const maxAttempts = 20
 
-// errBroken says that a change could not be undone by itself; errUnknown that
-// the database went away while it committed, so that nobody knows.
+// errBroken says that a change could not be undone by itself; errCareful that
+// one has to be undone for which no savepoint was set; errUnknown that the
+// database went away while it committed, so that nobody knows.
 var (
 	errBroken  = errors.New("the transaction is broken")
+	errCareful = errors.New("a change has to be undone by itself")
 	errUnknown = errors.New("the outcome is unknown")
 )
 
 // commit runs a batch in one transaction. When the transaction as a whole
 // fails, every change of it fails, and nothing of it is stored.
 func (w *writer) commit(batch []*change) {
-	visits := w.takeJournalled()
-	committed, err := w.attempts(batch, visits)
+	rows := w.outbox.take()
+	committed, err := w.attempts(batch, rows)
 	if !committed {
-		w.s.Journalled(visits...) // the next commit takes them out
+		w.outbox.back(rows) // the next commit takes them out
 	}
 	for _, c := range batch {
 		if err != nil && c.err == nil {
@@ -125,7 +126,7 @@ func (w *writer) commit(batch []*change) {
 
 // attempts tries again what met another server's changes, or lost its
 // connection before it began to commit.
-func (w *writer) attempts(batch []*change, visits []string) (committed bool, err error) {
+func (w *writer) attempts(batch []*change, rows []string) (committed bool, err error) {
 	for attempt := 1; ; attempt++ {
 		if err := w.s.revive(context.Background(), w.x); err != nil {
 			return false, err
@@ -133,7 +134,7 @@ func (w *writer) attempts(batch []*change, visits []string) (committed bool, err
 		if err := w.admit(attempt); err != nil {
 			return false, err
 		}
-		committed, err = w.try(batch, visits)
+		committed, err = w.try(batch, rows)
 		w.leave()
 		if err == nil || attempt == maxAttempts || errors.Is(err, errUnknown) {
 			return committed, err
@@ -168,7 +169,18 @@ func (w *writer) leave() {
 	}
 }
 
-func (w *writer) try(batch []*change, visits []string) (committed bool, err error) {
+// try runs a batch without savepoints: most changes either succeed or fail
+// before they have written anything, and savepoints cost as much as the writing.
+// When one fails later, the batch is undone and run again with savepoints.
+func (w *writer) try(batch []*change, rows []string) (committed bool, err error) {
+	committed, err = w.batchOnce(batch, rows, false)
+	if errors.Is(err, errCareful) {
+		return w.batchOnce(batch, rows, true)
+	}
+	return committed, err
+}
+
+func (w *writer) batchOnce(batch []*change, rows []string, careful bool) (committed bool, err error) {
 	ctx := context.Background()
 	for _, c := range batch {
 		c.err = nil
@@ -185,11 +197,12 @@ func (w *writer) try(batch []*change, visits []string) (committed bool, err erro
 	if err != nil {
 		return false, err
 	}
-	if err := w.clearOutbox(ctx, visits); err != nil {
+	if err := w.clearOutbox(ctx, rows); err != nil {
 		return false, err
 	}
 	for _, c := range batch {
-		if c.err = w.one(ctx, c, in); w.s.dialect.conflict(c.err) || errors.Is(c.err, errBroken) {
+		c.err = w.one(ctx, c, in, careful)
+		if w.s.dialect.conflict(c.err) || errors.Is(c.err, errBroken) || errors.Is(c.err, errCareful) {
 			return false, c.err
 		}
 	}
@@ -200,8 +213,11 @@ func (w *writer) try(batch []*change, visits []string) (committed bool, err erro
 		if err := c.durable(c.ctx); err != nil {
 			c.err = err
 			w.x.rollback()
-			return w.without(batch, visits)
+			return w.without(batch, rows)
 		}
+	}
+	if err := w.putOutbox(ctx, in.outcomes); err != nil {
+		return false, err
 	}
 	w.s.cache.begin(in.changed)
 	defer w.s.cache.end()
@@ -212,12 +228,15 @@ func (w *writer) try(batch []*change, visits []string) (committed bool, err erro
 		return false, err
 	}
 	in.commit()
+	if len(in.outcomes) > 0 {
+		w.outbox.add(in.outcomes[0].visit, in.outcomes)
+	}
 	return true, nil
 }
 
 // without runs a batch again after some of its changes lost their record: those
 // keep their error and the others get their turn.
-func (w *writer) without(batch []*change, visits []string) (committed bool, err error) {
+func (w *writer) without(batch []*change, rows []string) (committed bool, err error) {
 	var rest []*change
 	for _, c := range batch {
 		if c.err == nil {
@@ -227,12 +246,24 @@ func (w *writer) without(batch []*change, visits []string) (committed bool, err 
 	if len(rest) == 0 {
 		return false, nil
 	}
-	return w.try(rest, visits)
+	return w.try(rest, rows)
 }
 
 // one runs one change inside the batch's transaction, undoing just it when it fails.
-func (w *writer) one(ctx context.Context, c *change, in *interner) (err error) {
+func (w *writer) one(ctx context.Context, c *change, in *interner, careful bool) (err error) {
 	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	if !careful {
+		before, outcomes := w.x.executed, len(in.outcomes)
+		w.x.failed = false
+		if err = w.call(ctx, c, in); err == nil {
+			return nil
+		}
+		if w.x.failed || w.x.executed != before {
+			return errors.Join(errCareful, err)
+		}
+		in.outcomes = in.outcomes[:outcomes]
 		return err
 	}
 	if err := w.x.exec(ctx, "SAVEPOINT one"); err != nil {

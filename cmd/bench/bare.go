@@ -66,6 +66,11 @@ func templates(db *sql.DB, rid int64) ([]template, error) {
 			if err := rows.Scan(dest...); err != nil {
 				return nil, err
 			}
+			for i, v := range t.values {
+				if b, ok := v.([]byte); ok && len(b) == 0 || v == nil {
+					t.values[i] = []byte{} // an empty blob comes back as nothing
+				}
+			}
 			out = append(out, t)
 		}
 		if err := rows.Close(); err != nil {
