@@ -65,14 +65,14 @@ var searchMutants = []mutant{
 		}
 		self, ref := t.newAlias(), t.newAlias()
 `}}, physician},
-	{"chain, tested", eachHop, []edit{{"store/expr.go", `	ref, to := t.newAlias(), t.newAlias()
+	{"chain, tested", eachHop, []edit{{"store/hops.go", `	ref, to := t.newAlias(), t.newAlias()
 `, `	if mutant("chain, tested") || mutant("second chain") && a.rid != "m.rid" {
 		v = everything
 	}
 	ref, to := t.newAlias(), t.newAlias()
 `}}, physician},
 	{"second chain", eachHop, nil, physician},
-	{"_has, tested", eachHop, []edit{{"store/expr.go", `	self, ref := t.newAlias(), t.newAlias()
+	{"_has, tested", eachHop, []edit{{"store/hops.go", `	self, ref := t.newAlias(), t.newAlias()
 `, `	if mutant("_has, tested") || mutant("second _has") && a.rid != "m.rid" {
 		v = everything
 	}

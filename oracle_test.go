@@ -98,10 +98,6 @@ var (
 	bearing = []string{"CareTeam", "PractitionerRole", "Practitioner", "Organization", "Group", "List", "Consent",
 		"Encounter", "Appointment", "Patient", "RelatedPerson"}
 	directory = []string{"Organization", "Practitioner", "Location", "Medication"}
-	// charts are the other types the generator makes; all but AuditEvent are in
-	// the Patient compartment.
-	charts = []string{"Patient", "RelatedPerson", "Encounter", "Observation", "Condition", "MedicationRequest",
-		"DiagnosticReport", "CareTeam", "Appointment", "AuditEvent"}
 )
 
 func (o *oracle) look(v *version) facts {
