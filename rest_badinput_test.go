@@ -13,7 +13,7 @@ import (
 )
 
 // tellsTooMuch finds what no answer to a client may hold: SQL, Go, paths.
-var tellsTooMuch = regexp.MustCompile(`(?i)\bselect\b|\bfrom idx_|goroutine|\.go:\d|/work/|/tmp/|sqlite|panic|runtime error|strconv|json:|parsing "`)
+var tellsTooMuch = regexp.MustCompile(`(?i)\bselect\b|\bfrom idx_|goroutine|\.go:\d|/home/|/root/|/tmp/|sqlite|panic|runtime error|strconv|json:|parsing "`)
 
 // canary stands for content in hostile requests; a client that sends it is told
 // where the fault is, and not what it sent.
