@@ -2,11 +2,10 @@ package store
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
-	"sync"
-	"time"
 
 	"firebreak/fhir/r4"
 	"firebreak/fhir/search"
@@ -22,19 +21,15 @@ type Tx struct {
 // ErrUnjudged is the answer to a change that no gate has judged.
 var ErrUnjudged = errors.New("a change must be judged")
 
-// rowSource gives resources their numbers: later ones are greater, and two
-// processes rarely give the same. They order results by creation and are never
-// shown.
-type rowSource struct {
-	mu   sync.Mutex
-	last int64
-}
-
-func (r *rowSource) next(now time.Time) int64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.last = max(r.last+1, now.UnixMilli()<<20)
-	return r.last
+// ridOf is a resource's number: the first 63 bits of a hash of its reference.
+// It orders what nothing else orders, so it must be a function of what the
+// caller sees; a number given in order of creation would tell of a record that
+// was hidden once that it is older than its neighbours. Two references with one
+// number are as likely as a guessed key (one chance in 2^63 for each resource);
+// the second is refused by the primary key, as an internal error.
+func ridOf(typ, id string) int64 {
+	sum := sha256.Sum256([]byte(typ + "/" + id))
+	return int64(binary.BigEndian.Uint64(sum[:8]) >> 1)
 }
 
 // Commit stores a judged change as a new version of its resource, replaces the
@@ -54,7 +49,7 @@ func (t *Tx) Commit(j gate.Judged) error {
 	n := row{rid: w.rid, typ: typeNumber(h.Type), id: h.ID, version: h.Version, seq: w.seq + 1,
 		updated: h.LastUpdated.UnixMilli(), deleted: h.Deleted, method: h.Method, author: h.Keys.Author, context: h.Keys.Encounter, body: body}
 	if !exists {
-		n.rid = t.s.rows.next(t.now)
+		n.rid = ridOf(h.Type, h.ID)
 	}
 	if n.deleted {
 		n.clinical = w.clinical // a tombstone keeps its keys

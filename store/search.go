@@ -210,7 +210,7 @@ func (t *Snapshot) page(query *search.Query, branches []branch, after *gate.Posi
 			if len(query.Sort) > 0 {
 				return
 			}
-			// In order of creation a branch can stop at a page.
+			// In the order of numbers a branch can stop at a page.
 			if after != nil {
 				q.add(" AND "+a.rid+">?", afterRID)
 			}

@@ -77,7 +77,7 @@ func sortCasts(sort []search.SortKey, branches []branch) []string {
 }
 
 // order appends the ORDER BY of a page: the keys, absent ones last, and then
-// the order of creation.
+// the order of numbers.
 func order(q *statement, sort []search.SortKey, prefix string) {
 	q.add(" ORDER BY ")
 	for i, k := range sort {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func (o *oracle) history(action fhir.Action, typ, id string, h *fhir.History) []
 			return c
 		}
 		if a.it != b.it {
-			return b.it.created - a.it.created
+			return cmp.Compare(b.it.number, a.it.number)
 		}
 		return b.seq - a.seq
 	})

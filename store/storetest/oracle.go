@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -195,7 +196,7 @@ func (o *oracle) found(q *search.Query) []*item {
 				return c
 			}
 		}
-		return a.created - b.created
+		return cmp.Compare(a.number, b.number)
 	})
 	return out
 }

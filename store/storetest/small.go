@@ -174,16 +174,25 @@ func reopened(t *testing.T, open Opener) {
 	}
 }
 
-// reopenedOrder: what is created after a restart comes after what was there,
-// also when the clock has been set back or stood still.
-func reopenedOrder(t *testing.T, open Opener) {
-	w := newWorld(t, open, 1)
-	w.do(put(simple("a")), put(simple("b")), put(simple("c")))
-	w.again(open)
-	w.do(put(simple("d")))
-	w.clock.Advance(-time.Hour)
-	w.again(open)
-	w.do(put(simple("e")), put(simple("f")))
-	a := w.all()
-	agree(t, w, newOracle(t, w, a), a, query("Patient", cond{}, 2), "all")
+// orderOfCreation: resources made in two orders, at one time and at several,
+// are found in one order, which is theirs and not that of their making.
+func orderOfCreation(t *testing.T, open Opener) {
+	ids := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+	var orders [][]string
+	for _, made := range [][]string{ids, {"h", "c", "a", "g", "b", "f", "d", "e"}} {
+		w := newWorld(t, open, 1)
+		for i, id := range made {
+			w.do(put(simple(id)))
+			if i%2 == 0 {
+				w.clock.Advance(-time.Hour)
+			}
+		}
+		a := w.all()
+		q := query("Patient", cond{}, 3)
+		agree(t, w, newOracle(t, w, a), a, q, "all")
+		orders = append(orders, refs(newOracle(t, w, a).found(q)))
+	}
+	if !slices.Equal(orders[0], orders[1]) || slices.IsSorted(orders[0]) {
+		t.Errorf("made in two orders, they are found in the orders %v", orders)
+	}
 }

@@ -43,6 +43,7 @@ func Run(t *testing.T, open Opener) {
 		{"EverySearchTestAgreesWithItsDefinition", testsAgree},
 		{"BooleanConditionsAgree", treesAgree},
 		{"SortAgreesWithNaiveSort", sortAgrees},
+		{"OrderTellsNothingOfCreation", orderOfCreation},
 		{"PagesCoverEverythingOnce", pagesCover},
 		{"PagesCoverWhatStaysWhileRowsArrive", pagesWhileWriting},
 		{"ChainsAndHasAgree", chainsAgree},
@@ -63,5 +64,4 @@ func Run(t *testing.T, open Opener) {
 // Opener of one new database.
 func RunShared(t *testing.T, place func(testing.TB) Opener) {
 	t.Run("ReopenedStoreHasEverything", func(t *testing.T) { reopened(t, place(t)) })
-	t.Run("ReopenedStoreOrdersByCreation", func(t *testing.T) { reopenedOrder(t, place(t)) })
 }

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -42,7 +44,7 @@ type world struct {
 // item is one resource of the model.
 type item struct {
 	typ, id  string
-	created  int
+	number   uint64 // orders what nothing else orders
 	versions []version
 }
 
@@ -248,12 +250,19 @@ func (w *world) write(tx *store.Tx, a access, o op) (gate.Judged, error) {
 	return j, tx.Commit(j)
 }
 
+// number is a resource's place among equals: by a hash of its reference, which
+// tells nothing of when it was made.
+func number(ref string) uint64 {
+	sum := sha256.Sum256([]byte(ref))
+	return binary.BigEndian.Uint64(sum[:8])
+}
+
 // keep puts what was stored into the model.
 func (w *world) keep(j gate.Judged) {
 	h, body, _ := j.Write()
 	it := w.byRef[h.Reference()]
 	if it == nil {
-		it = &item{typ: h.Type, id: h.ID, created: len(w.items)}
+		it = &item{typ: h.Type, id: h.ID, number: number(h.Reference())}
 		w.items = append(w.items, it)
 		w.byRef[h.Reference()] = it
 	}

@@ -20,7 +20,7 @@ CREATE TABLE subject_member (
 );
 CREATE INDEX subject_member_id ON subject_member (tenant, id);
 
--- A resource: its identity and its current version. rid orders by creation.
+-- A resource: its identity and its current version. rid is a hash of type and id.
 CREATE TABLE resource (
   tenant BIGINT NOT NULL, rid BIGINT NOT NULL, type BIGINT NOT NULL, id TEXT COLLATE "C" NOT NULL,
   seq BIGINT NOT NULL, updated BIGINT NOT NULL, deleted BIGINT NOT NULL,

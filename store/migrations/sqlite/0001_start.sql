@@ -20,7 +20,7 @@ CREATE TABLE subject_member (
 ) WITHOUT ROWID;
 CREATE INDEX subject_member_id ON subject_member (tenant, id);
 
--- A resource: its identity and its current version. rid orders by creation.
+-- A resource: its identity and its current version. rid is a hash of type and id.
 CREATE TABLE resource (
   tenant INTEGER NOT NULL, rid INTEGER NOT NULL, type INTEGER NOT NULL, id TEXT NOT NULL,
   seq INTEGER NOT NULL, updated INTEGER NOT NULL, deleted INTEGER NOT NULL,
