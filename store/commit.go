@@ -70,12 +70,11 @@ func (t *Tx) Commit(j gate.Judged) error {
 			return err
 		}
 	}
+	t.x.holdKey(rowKey{n.typ, n.id})
 	if n.deleted {
 		return nil
 	}
-	if err := t.putIndex(&n, index); err != nil {
-		return err
-	}
+	t.putIndex(&n, index)
 	return t.putTies(n.rid, h.Ties)
 }
 
@@ -124,7 +123,7 @@ func (t *Tx) putVersion(n, before *row, exists bool) error {
 	prev := []byte{}
 	if exists {
 		q := t.x.statement().add("SELECT hash FROM version WHERE tenant=? AND rid=? AND seq=?", tenantNumber, n.rid, before.seq)
-		if _, err := t.x.one(t.ctx, q.String(), q.args, &prev); err != nil {
+		if _, err := t.x.oneAside(t.ctx, q.String(), q.args, &prev); err != nil {
 			return err
 		}
 	}
@@ -132,20 +131,14 @@ func (t *Tx) putVersion(n, before *row, exists bool) error {
 	sum.Write(prev)
 	fmt.Fprintf(sum, "%s/%s/%s %d %t\n", r4.TypeName(uint16(n.typ)), n.id, n.version, n.updated, n.deleted)
 	sum.Write(n.body)
-	q := t.x.statement().add(`INSERT INTO version (tenant, rid, seq, type, version, updated, deleted, method, class, subject, mention, author,
-		encounter, clinical, prev, hash, key_id, encoding, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-		tenantNumber, n.rid, n.seq, n.typ, n.version, n.updated, bit(n.deleted), n.method, n.class, n.subject, n.mention, n.author,
+	t.x.hold(heldVersion, tenantNumber, n.rid, n.seq, n.typ, n.version, n.updated, bit(n.deleted), n.method, n.class, n.subject, n.mention, n.author,
 		n.context, n.clinical, prev, sum.Sum(nil), 0, 0, n.body)
-	if err := t.x.exec(t.ctx, q.String(), q.args...); err != nil {
-		return fmt.Errorf("store version: %w", err)
+	if !exists {
+		t.x.hold(heldResource, tenantNumber, n.rid, n.typ, n.id, n.seq, n.updated, bit(n.deleted), n.class, n.subject, n.author)
+		return nil
 	}
-	if exists {
-		q = t.x.statement().add("UPDATE resource SET seq=?, updated=?, deleted=?, class=?, subject=?, author=? WHERE tenant=? AND rid=?",
-			n.seq, n.updated, bit(n.deleted), n.class, n.subject, n.author, tenantNumber, n.rid)
-	} else {
-		q = t.x.statement().add("INSERT INTO resource (tenant, rid, type, id, seq, updated, deleted, class, subject, author) VALUES (?,?,?,?,?,?,?,?,?,?)",
-			tenantNumber, n.rid, n.typ, n.id, n.seq, n.updated, bit(n.deleted), n.class, n.subject, n.author)
-	}
+	q := t.x.statement().add("UPDATE resource SET seq=?, updated=?, deleted=?, class=?, subject=?, author=? WHERE tenant=? AND rid=?",
+		n.seq, n.updated, bit(n.deleted), n.class, n.subject, n.author, tenantNumber, n.rid)
 	if err := t.x.exec(t.ctx, q.String(), q.args...); err != nil {
 		return fmt.Errorf("store resource: %w", err)
 	}
@@ -171,37 +164,31 @@ func (t *Tx) clear(rid int64) error {
 }
 
 // before is the row that a change replaces; of what is made anew, only whether
-// its id is taken.
+// its id is taken. An id is free nearly always, so that is asked only after the
+// database has refused one.
 func (t *Tx) before(h gate.Header, replaces bool) (w row, exists bool, err error) {
 	if replaces {
 		return t.load(h.Type, h.ID)
 	}
-	q := t.x.statement().add("SELECT rid FROM resource WHERE tenant=? AND type=? AND id=?", tenantNumber, typeNumber(h.Type), h.ID)
+	key := rowKey{typeNumber(h.Type), h.ID}
+	if t.x.holds(key) || !t.in.careful {
+		return w, t.x.holds(key), nil
+	}
+	q := t.x.statement().add("SELECT rid FROM resource WHERE tenant=? AND type=? AND id=?", tenantNumber, key.typ, key.id)
 	exists, err = t.x.one(t.ctx, q.String(), q.args, &w.rid)
 	return w, exists, err
 }
 
-// maxTuples is how many rows one INSERT carries. There is one text for each
-// number of rows up to it, and each stays prepared.
-const maxTuples = 24
-
-// insertKey names the text of an INSERT: where to, and how many rows.
-type insertKey struct {
-	into string
-	rows int
-}
-
-// putIndex writes the index rows, a table at a time, many rows a statement.
-func (t *Tx) putIndex(n *row, rows []search.Row) error {
+// putIndex makes the index rows.
+func (t *Tx) putIndex(n *row, rows []search.Row) {
 	ordinal := map[int64]int64{}
-	var text, date, number [][]any
 	for _, r := range rows {
 		typ := r.Param.Type
 		if r.Part >= search.Component {
 			typ = r.Param.Components[r.Part-search.Component].Param.Type
 		}
 		key := paramKey(r.Param, r.Part)
-		head := []any{tenantNumber, n.rid, key, ordinal[key], int64(r.Group)}
+		i, group := ordinal[key], int64(r.Group)
 		ordinal[key]++
 		kind := search.RowKind(typ, r.Part)
 		if r.Part >= search.Component {
@@ -209,55 +196,13 @@ func (t *Tx) putIndex(n *row, rows []search.Row) error {
 		}
 		switch kind {
 		case search.KindDate:
-			date = append(date, append(head, r.Low, r.High, n.class, n.subject))
+			t.x.hold(heldDate, tenantNumber, n.rid, key, i, group, r.Low, r.High, n.class, n.subject)
 		case search.KindNumber:
-			number = append(number, append(head, finite(r.NumLow), finite(r.NumHigh), cut(r.Value), cut(r.Aux), n.class, n.subject))
+			t.x.hold(heldNumber, tenantNumber, n.rid, key, i, group, finite(r.NumLow), finite(r.NumHigh), cut(r.Value), cut(r.Aux), n.class, n.subject)
 		default:
-			text = append(text, append(head, cut(r.Value), cut(r.Aux), n.class, n.subject))
+			t.x.hold(heldText, tenantNumber, n.rid, key, i, group, cut(r.Value), cut(r.Aux), n.class, n.subject)
 		}
 	}
-	if err := t.insert("idx_text (tenant, rid, param, n, grp, v, x, class, subject)", text); err != nil {
-		return err
-	}
-	if err := t.insert("idx_date (tenant, rid, param, n, grp, lo, hi, class, subject)", date); err != nil {
-		return err
-	}
-	return t.insert("idx_number (tenant, rid, param, n, grp, lo, hi, v, x, class, subject)", number)
-}
-
-func (t *Tx) insert(into string, tuples [][]any) error {
-	for len(tuples) > 0 {
-		size := min(len(tuples), maxTuples)
-		args := make([]any, 0, size*len(tuples[0]))
-		for _, values := range tuples[:size] {
-			args = append(args, values...)
-		}
-		if err := t.x.exec(t.ctx, t.x.insert(insertKey{into, size}, len(tuples[0])), args...); err != nil {
-			return fmt.Errorf("index: %w", err)
-		}
-		tuples = tuples[size:]
-	}
-	return nil
-}
-
-// insert is the text of an INSERT of rows of that many columns.
-func (x *session) insert(k insertKey, columns int) string {
-	if text, ok := x.inserts[k]; ok {
-		return text
-	}
-	q := x.statement().add("INSERT INTO " + k.into + " VALUES ")
-	for i := range k.rows {
-		if i > 0 {
-			q.add(",")
-		}
-		q.add("(?", nil)
-		for range columns - 1 {
-			q.add(",?", nil)
-		}
-		q.add(")")
-	}
-	x.inserts[k] = q.String()
-	return x.inserts[k]
 }
 
 func (t *Tx) putTies(rid int64, ties []gate.Tie) error {

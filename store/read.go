@@ -75,7 +75,11 @@ func (t *Snapshot) loadOne(typ, id string) (row, bool, error) {
 // load reads a current row, whether the caller may see it or not.
 func (t *Snapshot) load(typ, id string) (w row, found bool, err error) {
 	q := t.x.statement().add("SELECT "+rowColumns+currentFrom, tenantNumber, typeNumber(typ), id)
-	found, err = t.x.one(t.ctx, q.String(), q.args, w.dest()...)
+	ask := t.x.one
+	if !t.x.holds(rowKey{typeNumber(typ), id}) {
+		ask = t.x.oneAside
+	}
+	found, err = ask(t.ctx, q.String(), q.args, w.dest()...)
 	if err != nil {
 		err = fmt.Errorf("read: %w", err)
 	}

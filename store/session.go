@@ -19,13 +19,14 @@ type session struct {
 	conn    *sql.Conn
 	dialect dialect
 	stmts   map[string]*sql.Stmt
+	held    held
 	inserts map[insertKey]string // texts of the writer's inserts
-	// executed counts statements that may have written, and failed says that one
-	// went wrong, since the writer last looked.
-	executed int
-	failed   bool
-	writes   bool  // it is the writer's
-	doubt    int64 // the store's doubt when it was last known to work
+	// written counts statements that may have written, and rows held; failed says
+	// that something went wrong since the writer last looked.
+	written int
+	failed  bool
+	writes  bool  // it is the writer's
+	doubt   int64 // the store's doubt when it was last known to work
 }
 
 func (x *session) statement() *statement { return &statement{dialect: &x.dialect} }
@@ -51,8 +52,12 @@ func (x *session) prepared(ctx context.Context, text string) (*sql.Stmt, error) 
 	return st, nil
 }
 
-func (x *session) exec(ctx context.Context, text string, args ...any) (err error) {
-	x.executed++
+func (x *session) exec(ctx context.Context, text string, args ...any) error {
+	x.written++
+	return x.run(ctx, text, args...)
+}
+
+func (x *session) run(ctx context.Context, text string, args ...any) (err error) {
 	defer func() { x.failed = x.failed || err != nil }()
 	if !x.dialect.prepare {
 		_, err = x.conn.ExecContext(ctx, text, args...)
@@ -66,7 +71,17 @@ func (x *session) exec(ctx context.Context, text string, args ...any) (err error
 	return err
 }
 
-func (x *session) query(ctx context.Context, text string, args ...any) (rows *sql.Rows, err error) {
+// query asks the database, after it has been given what is held and concerned.
+func (x *session) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if len(x.held.keys) > 0 && concerns(text) {
+		if err := x.settle(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return x.ask(ctx, text, args...)
+}
+
+func (x *session) ask(ctx context.Context, text string, args ...any) (rows *sql.Rows, err error) {
 	defer func() { x.failed = x.failed || err != nil }()
 	if !x.dialect.prepare {
 		return x.conn.QueryContext(ctx, text, args...)
@@ -84,6 +99,19 @@ func (x *session) one(ctx context.Context, text string, args []any, dest ...any)
 	if err != nil {
 		return false, err
 	}
+	return x.first(rows, dest)
+}
+
+// oneAside is one for a question about a resource of which nothing is held.
+func (x *session) oneAside(ctx context.Context, text string, args []any, dest ...any) (found bool, err error) {
+	rows, err := x.ask(ctx, text, args...)
+	if err != nil {
+		return false, err
+	}
+	return x.first(rows, dest)
+}
+
+func (x *session) first(rows *sql.Rows, dest []any) (found bool, err error) {
 	defer rows.Close()
 	if rows.Next() {
 		if err := rows.Scan(dest...); err != nil {
@@ -98,6 +126,7 @@ func (x *session) one(ctx context.Context, text string, args []any, dest ...any)
 // rollback ends a read or a failed change; there is nothing to do when it fails,
 // for the next begin on the connection will.
 func (x *session) rollback() {
+	x.forget()
 	_ = x.exec(context.Background(), "ROLLBACK")
 }
 

@@ -131,6 +131,7 @@ type interner struct {
 	t       *terms
 	x       *session
 	known   *termSet
+	careful bool             // every change of the batch can be undone by itself
 	grown   bool             // known has classes that others don't know yet
 	pending map[string]int64 // subject sets not yet committed
 	changed []rowKey         // resources that the batch touched

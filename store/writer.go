@@ -190,6 +190,7 @@ func (w *writer) batchOnce(batch []*change, rows []string, careful bool) (commit
 			w.x.rollback()
 		}
 	}()
+	w.x.forget()
 	if err := w.x.exec(ctx, w.s.dialect.beginWrite); err != nil {
 		return false, err
 	}
@@ -197,14 +198,18 @@ func (w *writer) batchOnce(batch []*change, rows []string, careful bool) (commit
 	if err != nil {
 		return false, err
 	}
+	in.careful = careful
 	if err := w.clearOutbox(ctx, rows); err != nil {
 		return false, err
 	}
 	for _, c := range batch {
-		c.err = w.one(ctx, c, in, careful)
+		c.err = w.one(ctx, c, in)
 		if w.s.dialect.conflict(c.err) || errors.Is(c.err, errBroken) || errors.Is(c.err, errCareful) {
 			return false, c.err
 		}
+	}
+	if err := w.x.settle(ctx); err != nil {
+		return false, errors.Join(errCareful, err)
 	}
 	for _, c := range batch {
 		if c.err != nil || c.durable == nil {
@@ -250,17 +255,17 @@ func (w *writer) without(batch []*change, rows []string) (committed bool, err er
 }
 
 // one runs one change inside the batch's transaction, undoing just it when it fails.
-func (w *writer) one(ctx context.Context, c *change, in *interner, careful bool) (err error) {
+func (w *writer) one(ctx context.Context, c *change, in *interner) (err error) {
 	if err := c.ctx.Err(); err != nil {
 		return err
 	}
-	if !careful {
-		before, outcomes := w.x.executed, len(in.outcomes)
+	if !in.careful {
+		before, outcomes := w.x.written, len(in.outcomes)
 		w.x.failed = false
 		if err = w.call(ctx, c, in); err == nil {
 			return nil
 		}
-		if w.x.failed || w.x.executed != before {
+		if w.x.failed || w.x.written != before {
 			return errors.Join(errCareful, err)
 		}
 		in.outcomes = in.outcomes[:outcomes]
@@ -270,8 +275,11 @@ func (w *writer) one(ctx context.Context, c *change, in *interner, careful bool)
 		return err
 	}
 	mark := in.mark()
-	err = w.call(ctx, c, in)
+	if err = w.call(ctx, c, in); err == nil {
+		err = w.x.settle(ctx)
+	}
 	if err != nil {
+		w.x.forget()
 		in.undo(mark)
 		if e := w.x.exec(ctx, "ROLLBACK TO SAVEPOINT one"); e != nil {
 			return errors.Join(err, errBroken, e)

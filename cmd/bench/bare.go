@@ -113,7 +113,7 @@ func bareLoop(path string, took time.Duration) (float64, error) {
 			return 0, err
 		}
 		for range 64 {
-			rid++
+			rid = int64(rand.Uint64() >> 1) // as a store's: a hash
 			id := fmt.Sprintf("%026x", rand.Uint64())
 			for _, t := range rows {
 				t.values[t.rid] = rid

@@ -145,6 +145,32 @@ func intentUndoesOne(t *testing.T, open Opener) {
 	}
 }
 
+// takenInABatch: ids that are taken, before the batch or in it, undo their own
+// changes only, and the changes of a batch see each other in turn.
+func takenInABatch(t *testing.T, open Opener) {
+	w := newWorld(t, open, 1)
+	w.do(put(simple("old")))
+	create := func(id string, after func(*store.Tx) error) func() error {
+		return func() error { return w.create(context.Background(), id, nil, after) }
+	}
+	counted := func(want int) func(*store.Tx) error {
+		return func(tx *store.Tx) error {
+			found, err := tx.Search(query("Patient", cond{}, 0), nil, true)
+			if err == nil && found.Total != want {
+				t.Errorf("the change finds %d patients, want %d", found.Total, want)
+			}
+			return err // the batch is run again when it is another's row that is refused
+		}
+	}
+	errs := w.held(create("a", counted(2)), create("old", nil), create("b", nil), create("a", nil), create("c", counted(4)), create("b", nil))
+	for i, want := range []error{nil, store.ErrTaken, nil, store.ErrTaken, nil, store.ErrTaken} {
+		if !errors.Is(errs[i], want) {
+			t.Errorf("change %d: %v, want %v", i, errs[i], want)
+		}
+	}
+	same(t, w)
+}
+
 func cancelledChange(t *testing.T, open Opener) {
 	w := newWorld(t, open, 1)
 	ctx, cancel := context.WithCancel(context.Background())
