@@ -185,11 +185,11 @@ func (s *Server) updateAbsent(t Tx, m *gate.Permit, i *fhir.Interaction) (effect
 	switch {
 	case i.IfMatch != "":
 		return effect{}, errStale
-	case i.ID == "" && i.Resource.Root().Field("id").Exists() && !m.MayImport():
+	case i.ID == "" && i.Resource.Root().Field("id").Exists() && !m.MayImport(i.Type):
 		return effect{}, errNoClientID
 	case i.ID == "" && !i.Resource.Root().Field("id").Exists():
 		return s.make(t, m, i, s.ids.Resource(), http.MethodPut, fhir.ActCreate)
-	case !m.MayImport():
+	case !m.MayImport(i.Type):
 		return effect{}, errNoClientID
 	}
 	return s.make(t, m, i, i.Resource.Root().Field("id").Text(), http.MethodPut, fhir.ActCreate)

@@ -146,6 +146,7 @@ type LimitsConfig struct {
 	Chain         int      `koanf:"chain"`          // hops of a chained parameter
 	Iterate       int      `koanf:"iterate"`        // includes with :iterate
 	PageLife      Duration `koanf:"page_life"`      // of a link to a further page
+	Time          Duration `koanf:"time"`           // of one request, from its parsing to its answer
 }
 
 // LogConfig is what goes to standard error. It never holds content or ids.

@@ -79,7 +79,7 @@ func (c *Config) checkRest(fault faultFunc) {
 		{"write_timeout", int64(l.WriteTimeout.Duration)}, {"idle_timeout", int64(l.IdleTimeout.Duration)}, {"drain", int64(l.Drain.Duration)},
 		{"connections", int64(l.Connections)}, {"per_peer", int64(l.PerPeer)}, {"requests", int64(l.Requests)}, {"streams", int64(l.Streams)},
 		{"entries", int64(l.Entries)}, {"count", int64(l.Count)}, {"chain", int64(l.Chain)}, {"iterate", int64(l.Iterate)},
-		{"page_life", int64(l.PageLife.Duration)}} {
+		{"page_life", int64(l.PageLife.Duration)}, {"time", int64(l.Time.Duration)}} {
 		if x.n < 0 {
 			fault("limits."+x.key, "must not be negative; 0 means the default")
 		}

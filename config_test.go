@@ -129,7 +129,7 @@ issuers:
      fhir_bases: ["https://old.example.org/fhir"], claims: {client_id: c1, scope: c2, fhir_user: c3, patient: c4, organization: c5, roles: /c6, purpose: c7, acr: c8}}
 policies: {reload: 5s}
 limits: {body: 1, bodies: 2, gzip_ratio: 3, header: 4, url: 5, header_timeout: 6s, body_timeout: 7s, body_rate: 8, write_timeout: 9s, idle_timeout: 10s,
-  drain: 11s, connections: 12, per_peer: 13, requests: 14, streams: 15, entries: 16, count: 17, chain: 18, iterate: 19, page_life: 20s}
+  drain: 11s, connections: 12, per_peer: 13, requests: 14, streams: 15, entries: 16, count: 17, chain: 18, iterate: 19, page_life: 20s, time: 21s}
 allowed_origins: [https://app.example.org]
 log: {level: debug, format: text}
 `)
@@ -141,7 +141,7 @@ log: {level: debug, format: text}
 	if got := unset(reflect.ValueOf(cfg), ""); !slices.Equal(got, empty) {
 		t.Errorf("not read: %v, want %v", got, empty)
 	}
-	if cfg.Limits.PageLife.Duration != 20*time.Second || cfg.Limits.Iterate != 19 || cfg.TLS.Min != "1.2" || cfg.Issuers[0].Claims.Roles != "/c6" {
+	if cfg.Limits.PageLife.Duration != 20*time.Second || cfg.Limits.Time.Duration != 21*time.Second || cfg.Limits.Iterate != 19 || cfg.TLS.Min != "1.2" || cfg.Issuers[0].Claims.Roles != "/c6" {
 		t.Errorf("read wrongly: %+v", cfg)
 	}
 }

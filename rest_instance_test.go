@@ -198,6 +198,26 @@ func TestChangingWhatIsHiddenIsChangingWhatIsAbsent(t *testing.T) {
 	}
 }
 
+// Whoever chooses an id learns whether it is taken: also an importer may not,
+// where a record could be hidden from it.
+func TestAnImporterWithNarrowScopesChoosesNoIDs(t *testing.T) {
+	who := standard()
+	narrow := who["importer"]
+	narrow.Scope = "user/Patient.cruds user/Observation.cruds?status=final"
+	who["narrow"] = narrow
+	r := newRigWith(t, who, openSQLite)
+	seedTwoHospitals(r)
+	hidden := strings.Replace(heartRate, `"final"`, `"preliminary"`, 1)
+	named := func(id string) string {
+		return strings.Replace(hidden, `{"resourceType":"Observation"`, `{"resourceType":"Observation","id":"`+id+`"`, 1)
+	}
+	r.do("importer", "PUT", "Observation/taken", named("taken")).is(t, 201)
+	same(t, "PUT of a taken and a free id", r.do("narrow", "PUT", "Observation/taken", named("taken")).is(t, 405),
+		r.do("narrow", "PUT", "Observation/free", named("free")))
+	r.do("narrow", "PUT", "Patient/chosen", `{"resourceType":"Patient","id":"chosen"}`).is(t, 201)
+	r.do("importer", "PUT", "AuditEvent/chosen", `{"resourceType":"AuditEvent","id":"chosen","type":{"code":"rest"},"recorded":"2026-11-22T12:00:00Z","agent":[{"requestor":true}],"source":{"observer":{"display":"x"}}}`).is(t, 403)
+}
+
 // A deleted resource is gone for those who could see it, and absent for others.
 func TestADeletedHiddenResourceLooksAbsent(t *testing.T) {
 	r := newRig(t)

@@ -36,7 +36,7 @@ func TestZeroValuesDeny(t *testing.T) {
 		if r, err := zero.Known(fhir.ActUpdate, "Patient"); r != (gate.Never{}) || err != nil {
 			t.Errorf("%s permit knows of: %v, %v", name, r, err)
 		}
-		if zero.MayAssert("Patient") || zero.MayImport() || zero.Principal().Valid() {
+		if zero.MayAssert("Patient") || zero.MayImport("Patient") || zero.Principal().Valid() {
 			t.Errorf("%s permit has rights", name)
 		}
 		if j, err := g.Judge(zero, fhir.ActRead, s); len(j) != 0 || err != nil {
@@ -91,7 +91,7 @@ func TestAGateWithoutLayersDeniesEverything(t *testing.T) {
 	if j, err := g.Judge(m, fhir.ActRead, sealedPatient("1")); len(j) != 0 || err != nil {
 		t.Errorf("Judge: %v, %v", j, err)
 	}
-	if m.MayAssert("Patient") || m.MayImport() {
+	if m.MayAssert("Patient") || m.MayImport("Patient") {
 		t.Error("rights without layers")
 	}
 }
@@ -114,6 +114,33 @@ func TestOneLayerThatDeniesIsEnough(t *testing.T) {
 	}
 }
 
+func TestIDsAreChosenOnlyWhereNothingIsHidden(t *testing.T) {
+	all := permit{assert: true}
+	some := ruled{permit: all, rule: gate.KeyTest{Relation: gate.SubjectIs, Holder: "s"}}
+	for _, c := range []struct {
+		name   string
+		layers []gate.Authorizer
+		want   bool
+	}{
+		{"every layer lets them update all", []gate.Authorizer{all, all}, true},
+		{"one layer does not let them import", []gate.Authorizer{all, permit{}}, false},
+		{"one layer hides some", []gate.Authorizer{all, some}, false},
+		{"one layer hides all", []gate.Authorizer{all, permit{assert: true, never: everyAction}}, false},
+	} {
+		if _, m := lab(t, c.layers...); m.MayImport("Patient") != c.want {
+			t.Errorf("%s: MayImport = %t", c.name, !c.want)
+		}
+	}
+}
+
+// ruled is a layer with a rule of its own.
+type ruled struct {
+	permit
+	rule gate.Rule
+}
+
+func (l ruled) Rule(gate.Principal, fhir.Action, string) (gate.Rule, error) { return l.rule, nil }
+
 func TestALayersErrorDenies(t *testing.T) {
 	g, m := lab(t, permit{}, permit{err: errBroken, assert: true})
 	touch := fhir.Plan{Interaction: &fhir.Interaction{}, Touches: []fhir.Touch{{Act: fhir.See, Action: fhir.ActRead, Type: "Patient"}}}
@@ -132,7 +159,7 @@ func TestALayersErrorDenies(t *testing.T) {
 	if _, err := g.JudgeChange(m, fhir.ActCreate, nil, draft("1"), noFacts); !errors.Is(err, errBroken) {
 		t.Errorf("JudgeChange: %v", err)
 	}
-	if m.MayAssert("Patient") || m.MayImport() {
+	if m.MayAssert("Patient") || m.MayImport("Patient") {
 		t.Error("an error grants a right")
 	}
 }

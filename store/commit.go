@@ -62,7 +62,7 @@ func (t *Tx) Commit(j gate.Judged) error {
 	if err != nil {
 		return err
 	}
-	if err := t.putVersion(&n, &w, exists); err != nil {
+	if err := t.putVersion(&n, &w, h, exists); err != nil {
 		return err
 	}
 	if exists {
@@ -119,7 +119,7 @@ func (t *Tx) index(n *row, rows []search.Row, body []byte) ([]search.Row, error)
 // putVersion appends the version, chained to the one before by hash, and makes
 // it the current one. A tombstone keeps the body of the version before: it is
 // what decides who may know that something was here.
-func (t *Tx) putVersion(n, before *row, exists bool) error {
+func (t *Tx) putVersion(n, before *row, h gate.Header, exists bool) error {
 	prev := []byte{}
 	if exists {
 		q := t.x.statement().add("SELECT hash FROM version WHERE tenant=? AND rid=? AND seq=?", tenantNumber, n.rid, before.seq)
@@ -129,7 +129,8 @@ func (t *Tx) putVersion(n, before *row, exists bool) error {
 	}
 	sum := sha256.New()
 	sum.Write(prev)
-	fmt.Fprintf(sum, "%s/%s/%s %d %t\n", r4.TypeName(uint16(n.typ)), n.id, n.version, n.updated, n.deleted)
+	fmt.Fprintf(sum, "%s/%s/%s %d %t %s\n%q %q %q %q %d\n", h.Type, n.id, n.version, n.updated, n.deleted, n.method,
+		h.Class.Key(), h.Keys.Subjects, h.Keys.Mentions, n.author, len(n.body))
 	sum.Write(n.body)
 	t.x.hold(heldVersion, tenantNumber, n.rid, n.seq, n.typ, n.version, n.updated, bit(n.deleted), n.method, n.class, n.subject, n.mention, n.author,
 		n.context, n.clinical, prev, sum.Sum(nil), 0, 0, n.body)
