@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"firebreak/fhir/r4"
 	"firebreak/fhir/search"
@@ -130,7 +131,7 @@ func (t *Tx) putVersion(n, before *row, h gate.Header, exists bool) error {
 	sum := sha256.New()
 	sum.Write(prev)
 	fmt.Fprintf(sum, "%s/%s/%s %d %t %s\n%q %q %q %q %d\n", h.Type, n.id, n.version, n.updated, n.deleted, n.method,
-		h.Class.Key(), h.Keys.Subjects, h.Keys.Mentions, n.author, len(n.body))
+		h.Class.Key(), strings.Join(h.Keys.Subjects, ","), strings.Join(h.Keys.Mentions, ","), n.author, len(n.body))
 	sum.Write(n.body)
 	t.x.hold(heldVersion, tenantNumber, n.rid, n.seq, n.typ, n.version, n.updated, bit(n.deleted), n.method, n.class, n.subject, n.mention, n.author,
 		n.context, n.clinical, prev, sum.Sum(nil), 0, 0, n.body)

@@ -24,8 +24,10 @@ func RunSQL(t *testing.T, open Opener, raw func(testing.TB) *sql.DB) {
 }
 
 func chained(t *testing.T, w *world, db *sql.DB) {
-	rows, err := db.Query(`SELECT r.type, r.id, v.seq, v.version, v.updated, v.deleted, v.prev, v.hash, v.body, v.key_id, v.encoding
-		FROM version v JOIN resource r ON r.tenant=v.tenant AND r.rid=v.rid ORDER BY v.rid, v.seq`)
+	rows, err := db.Query(`SELECT r.type, r.id, v.seq, v.version, v.updated, v.deleted, v.prev, v.hash, v.body, v.key_id, v.encoding,
+			v.method, v.author, c.name, coalesce(s.name, ''), coalesce(m.name, '')
+		FROM version v JOIN resource r ON r.tenant=v.tenant AND r.rid=v.rid JOIN class c ON c.tenant=v.tenant AND c.id=v.class
+		LEFT JOIN subject_set s ON s.tenant=v.tenant AND s.id=v.subject LEFT JOIN subject_set m ON m.tenant=v.tenant AND m.id=v.mention ORDER BY v.rid, v.seq`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,9 +37,9 @@ func chained(t *testing.T, w *world, db *sql.DB) {
 	n := 0
 	for rows.Next() {
 		var typ, seq, updated, deleted, key, encoding int64
-		var id, version string
+		var id, version, method, author, class, subjects, mentions string
 		var prev, hash, body []byte
-		if err := rows.Scan(&typ, &id, &seq, &version, &updated, &deleted, &prev, &hash, &body, &key, &encoding); err != nil {
+		if err := rows.Scan(&typ, &id, &seq, &version, &updated, &deleted, &prev, &hash, &body, &key, &encoding, &method, &author, &class, &subjects, &mentions); err != nil {
 			t.Fatal(err)
 		}
 		ref := r4.TypeName(uint16(typ)) + "/" + id
@@ -49,7 +51,7 @@ func chained(t *testing.T, w *world, db *sql.DB) {
 		}
 		sum := sha256.New()
 		sum.Write(before)
-		fmt.Fprintf(sum, "%s/%s %d %t\n", ref, version, updated, deleted == 1)
+		fmt.Fprintf(sum, "%s/%s %d %t %s\n%q %q %q %q %d\n", ref, version, updated, deleted == 1, method, class, subjects, mentions, author, len(body))
 		sum.Write(body)
 		if !bytes.Equal(prev, before) || !bytes.Equal(hash, sum.Sum(nil)) {
 			t.Errorf("%s version %d is not chained to the one before", ref, seq)
