@@ -161,7 +161,8 @@ func (l Labeler) mentions(root fhirjson.Node, subjects []string) []string {
 	return slices.Compact(out)
 }
 
-// local is the "Type/id" a Reference names on this server, or "".
+// local is the "Type/id" a Reference names on this server, or "". An absolute
+// URL may hold anything; what is no logical id names nothing here.
 func (l Labeler) local(reference fhirjson.Node, typ string) string {
 	text := reference.Field("reference").Text()
 	if l.Base != "" {
@@ -172,7 +173,7 @@ func (l Labeler) local(reference fhirjson.Node, typ string) string {
 		return ""
 	}
 	id, history, versioned := strings.Cut(rest, "/")
-	if id == "" || versioned && !strings.HasPrefix(history, "_history/") {
+	if !r4.IsID(id) || versioned && !strings.HasPrefix(history, "_history/") {
 		return ""
 	}
 	return typ + "/" + id

@@ -40,6 +40,8 @@ func TestWhoseRecordItIs(t *testing.T) {
 		{"absolute, of this server", `{"resourceType":"Observation","subject":{"reference":"` + base + `/Patient/a"}}`, "a", ""},
 		{"absolute, of another server", `{"resourceType":"Observation","subject":{"reference":"https://there.test/fhir/Patient/a"}}`, "", ""},
 		{"absolute, of a server that begins alike", `{"resourceType":"Observation","subject":{"reference":"` + base + `2/Patient/a"}}`, "", ""},
+		{"absolute, with two ids for one", `{"resourceType":"Observation","subject":{"reference":"` + base + `/Patient/a,b"},"focus":[{"reference":"` + base + `/Patient/c,d"}]}`, "", ""},
+		{"absolute, with what is no id", `{"resourceType":"Observation","subject":{"reference":"` + base + `/Patient/a%2Cb?c#d"}}`, "", ""},
 		{"with a version", `{"resourceType":"Observation","subject":{"reference":"Patient/a/_history/3"}}`, "a", ""},
 		{"absolute, with a version", `{"resourceType":"Observation","subject":{"reference":"` + base + `/Patient/a/_history/3"}}`, "a", ""},
 		{"more than a version", `{"resourceType":"Observation","subject":{"reference":"Patient/a/Observation"}}`, "", ""},

@@ -114,8 +114,8 @@ func (t *Snapshot) includePart(inc search.Include, base []row) ([]row, error) {
 	if err := t.where(q, v, alias{rid: "r.rid", class: "r.class", subject: "r.subject", typ: typ}); err != nil {
 		return nil, err
 	}
-	q.add(" LIMIT ?) s JOIN resource r ON r.tenant=? AND r.rid=s.rid", maxIncludes+1, tenantNumber)
-	q.add(" JOIN version v ON v.tenant=r.tenant AND v.rid=r.rid AND v.seq=r.seq ORDER BY r.rid")
+	q.add(" LIMIT ?) s CROSS JOIN resource r CROSS JOIN version v WHERE r.tenant=? AND r.rid=s.rid", maxIncludes+1, tenantNumber)
+	q.add(" AND v.tenant=r.tenant AND v.rid=r.rid AND v.seq=r.seq ORDER BY r.rid")
 	return t.rowsOf(q, 0)
 }
 

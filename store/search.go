@@ -108,6 +108,7 @@ func (t *Snapshot) matching(q *statement, b branch, sort []search.SortKey, casts
 	a := alias{rid: "m.rid", class: "m.class", subject: "m.subject", typ: b.Type}
 	test, byIndex := driver.(search.Test)
 	byIndex = byIndex && inOrder(test)
+	a.own = !byIndex
 	q.add("SELECT ")
 	if byIndex {
 		q.add("DISTINCT ")
@@ -227,8 +228,10 @@ func (t *Snapshot) page(query *search.Query, branches []branch, after *gate.Posi
 	}
 	order(q, query.Sort, "")
 	q.add(" LIMIT ?", query.Count+1)
-	q.add(`) s JOIN resource r ON r.tenant=? AND r.rid=s.rid
-		JOIN version v ON v.tenant=r.tenant AND v.rid=r.rid AND v.seq=r.seq`, tenantNumber)
+	// CROSS JOIN keeps the order of joins as written; left to itself the planner
+	// of SQLite reads every resource and looks for it on the page.
+	q.add(`) s CROSS JOIN resource r CROSS JOIN version v
+		WHERE r.tenant=? AND r.rid=s.rid AND v.tenant=r.tenant AND v.rid=r.rid AND v.seq=r.seq`, tenantNumber)
 	order(q, query.Sort, "s.")
 	return t.rowsOf(q, len(query.Sort))
 }

@@ -27,6 +27,8 @@ type session struct {
 	failed  bool
 	writes  bool  // it is the writer's
 	doubt   int64 // the store's doubt when it was last known to work
+	// asked, in tests, is told of every question.
+	asked func(text string, args []any)
 }
 
 func (x *session) statement() *statement { return &statement{dialect: &x.dialect} }
@@ -82,6 +84,9 @@ func (x *session) query(ctx context.Context, text string, args ...any) (*sql.Row
 }
 
 func (x *session) ask(ctx context.Context, text string, args ...any) (rows *sql.Rows, err error) {
+	if x.asked != nil {
+		x.asked(text, args)
+	}
 	defer func() { x.failed = x.failed || err != nil }()
 	if !x.dialect.prepare {
 		return x.conn.QueryContext(ctx, text, args...)

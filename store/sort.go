@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strings"
 
 	"firebreak/fhir/r4"
 	"firebreak/fhir/search"
@@ -13,6 +14,11 @@ import (
 // and comes last either way. The value is the row's own, so a sort shows
 // nothing of any other.
 func (t *Snapshot) sortKey(q *statement, typ string, k search.SortKey, a alias) {
+	if k.Code == "_lastUpdated" && a.own {
+		// An index has it in order, so that a page stops when it is full.
+		q.add(strings.TrimSuffix(a.rid, "rid") + "updated")
+		return
+	}
 	row := t.newAlias()
 	switch k.Code {
 	case "_id":
@@ -38,7 +44,7 @@ func (t *Snapshot) sortKey(q *statement, typ string, k search.SortKey, a alias) 
 			column = "hi"
 		}
 	}
-	q.add("(SELECT "+fn+"("+row+"."+column+") FROM "+tableOf(kind)+" "+row+" WHERE "+row+".tenant=? AND "+row+".rid="+a.rid+" AND "+row+".param=?)",
+	q.add("(SELECT "+fn+"("+row+"."+column+") FROM "+tableOf(kind)+" "+row+" WHERE "+row+".tenant=? AND "+row+".rid="+a.rid+" AND "+q.dialect.byRID+row+".param=?)",
 		tenantNumber, paramKey(p, search.Whole))
 }
 
@@ -85,7 +91,10 @@ func order(q *statement, sort []search.SortKey, prefix string) {
 		if k.Descending {
 			dir = " DESC"
 		}
-		q.add(fmt.Sprintf("(%sk%d IS NULL), %sk%d%s, ", prefix, i, prefix, i, dir))
+		if k.Code != "_id" && k.Code != "_lastUpdated" { // every resource has these
+			q.add(fmt.Sprintf("(%sk%d IS NULL), ", prefix, i))
+		}
+		q.add(fmt.Sprintf("%sk%d%s, ", prefix, i, dir))
 	}
 	q.add(prefix + "rid")
 }

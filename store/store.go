@@ -176,7 +176,7 @@ func (s *Store) session(ctx context.Context) (*session, error) {
 func (s *Store) View(ctx context.Context, m *gate.Permit, fn func(*Snapshot) error) error {
 	x, err := s.reader(ctx)
 	if err != nil {
-		return err
+		return available(err)
 	}
 	snap := &Snapshot{s: s, ctx: context.WithoutCancel(ctx), slow: ctx, x: x, m: m, now: s.opt.Clock.Now(), ts: s.terms.set.Load()}
 	defer func() {
@@ -185,7 +185,7 @@ func (s *Store) View(ctx context.Context, m *gate.Permit, fn func(*Snapshot) err
 		}
 		s.give(x)
 	}()
-	return fn(snap)
+	return available(fn(snap))
 }
 
 // Snapshot is the database at one moment, under one permit.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -196,8 +197,14 @@ func (in *interner) class(ctx context.Context, c gate.Class) (int64, error) {
 	return id, nil
 }
 
+// errNoID refuses subjects whose set would have the name of another.
+var errNoID = errors.New("a subject is not a logical id")
+
 func (in *interner) subjects(ctx context.Context, patients []string) (int64, error) {
-	name := strings.Join(patients, ",") // logical ids have no comma
+	if slices.ContainsFunc(patients, func(p string) bool { return p == "" || strings.Contains(p, ",") }) {
+		return 0, errNoID
+	}
+	name := strings.Join(patients, ",")
 	if id, ok := in.pending[name]; ok {
 		return id, nil
 	}

@@ -140,6 +140,7 @@ type alias struct {
 	rid, class, subject string
 	typ                 string // "" when it may be of several types
 	author              string // its author's column; "" when that is the resource's
+	own                 bool   // it is of table resource itself
 }
 
 // where appends the visibility as a condition on an alias. It is the only

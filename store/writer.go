@@ -54,11 +54,11 @@ func (s *Store) Change(ctx context.Context, m *gate.Permit, durable func(context
 	// Once queued a change is not abandoned: its outcome must be known.
 	select {
 	case <-c.done:
-		return c.err
+		return available(c.err)
 	case <-s.writer.ended:
 		select {
 		case <-c.done:
-			return c.err
+			return available(c.err)
 		default:
 			return ErrClosed
 		}

@@ -141,6 +141,18 @@ func TypeID(resource string) (uint16, bool) {
 	return uint16(i + 1), true
 }
 
+// IsID reports whether s can be a logical id: [A-Za-z0-9\-\.]{1,64}
+// (http://hl7.org/fhir/R4/datatypes.html#id).
+func IsID(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
+
 // TypeName undoes TypeID; "" for a number that is none.
 func TypeName(id uint16) string {
 	if id == 0 || int(id) > resourceCount {
