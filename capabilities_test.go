@@ -217,6 +217,8 @@ func criterion(p *r4.SearchParam) string {
 		return "2026-01-01"
 	case r4.ParamURI:
 		return "http://example.org/x"
+	case r4.ParamSpecial: // near
+		return "52.5|13.4|10|km"
 	case r4.ParamReference:
 		if targets := search.Targets(p); len(targets) > 0 {
 			return targets[0] + "/x"

@@ -24,7 +24,7 @@ var changeMutants = []mutant{
 			err = fhir.NewProblem(fhir.Conflict, "the id is in use")
 		case mutant("DELETE of a hidden id") && action == fhir.ActDelete:
 			err = fhir.NewProblem(fhir.Forbidden, "not yours")
-		case mutant("If-Match before visibility") && t.m.MayImport() == false && w.version != "":
+		case mutant("If-Match before visibility") && t.m.MayImport("Patient") == false && w.version != "":
 			err = fhir.NewProblem(fhir.Stale, "the resource is not at the version that the request names")
 		}
 	}

@@ -82,6 +82,8 @@ func TestHostileQueriesAreRefusedWithTheirPlace(t *testing.T) {
 		{"SQL", "_id=1'%20OR%20'1'='1", "http._id"},
 		{"a long id", "_id=" + strings.Repeat("a", 65), "http._id"},
 		{"composite of too few", "code-value-quantity=x", "http.code-value-quantity"},
+		{"beginning of a text, too long", "code:text=" + strings.Repeat("a", 401), "http.code:text"},
+		{"part of a text, too long", "value-string:contains=" + strings.Repeat("a", 101), "http.value-string:contains"},
 		{"composite of too many", "code-value-quantity=a$1$2", "http.code-value-quantity"},
 	} {
 		a := r.do("adams", "GET", "Observation?"+c.query, "", "Prefer: handling=strict")
@@ -106,7 +108,8 @@ func TestLongQueriesAreAnsweredInTime(t *testing.T) {
 	for _, query := range []string{
 		"Observation?code=" + strings.Repeat("x,", 98) + "8867-4",
 		"Observation?" + strings.Repeat("code=8867-4&", 49) + "code=8867-4",
-		"Observation?code:text=" + strings.Repeat("a", 5000),
+		"Observation?code:text=" + strings.Repeat("a", 400), // the most; see search.MaxBeginning
+		"Observation?code=" + strings.Repeat("a", 5000),
 		"Observation?subject.name=a&performer.name=a&has-member.derived-from.code=x",
 		"?_id=" + strings.Repeat("o1,", 30) + "o1",
 		"Patient?_has:Observation:patient:_has:Observation:has-member:code=x&_sort=name,-birthdate,family,given,gender",

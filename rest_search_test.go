@@ -38,6 +38,9 @@ func TestEveryKindOfCriterionFindsWhatItShould(t *testing.T) {
 		"Patient?active=true": "p1", "Patient?identifier=urn:mrn|": "p1 p2", "Patient?identifier=|2": "", `Patient?identifier=A\,1`: "p1",
 		"Patient?gender:not=male": "p1 p3", "Patient?gender:missing=true": "p3", "Patient?gender:missing=false": "p1 p2", "Observation?code:text=systolic": "b1",
 		"Patient?identifier:of-type=http://terminology.hl7.org/CodeSystem/v2-0203|MR|A\\,1": "p1",
+		"Patient?gender=http://hl7.org/fhir/administrative-gender|male": "p2", "Patient?gender=http://other|male": "", "Patient?gender=|male": "", "Patient?gender:not=http://hl7.org/fhir/administrative-gender|male": "p1 p3",
+		// special
+		"Location?near=52.5|13.4": "", "Location?near=52.5|13.4|300|km,0|0": "", "Encounter?location.near=52.5|13.4|5": "",
 		// string
 		"Patient?family=arch": "p1 p3", "Patient?family:exact=Archer": "p1", "Patient?family:exact=archer": "", "Patient?name:contains=RCH": "p1 p3", "Patient?name=aern,bob": "p2",
 		// date

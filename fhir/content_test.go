@@ -90,7 +90,8 @@ func TestSubsetKeepsWhatIsAskedForAndWhatMustStay(t *testing.T) {
 
 // What Stamp, Rewrite and Subset make of JSON is JSON again.
 func FuzzContentStaysJSON(f *testing.F) {
-	for _, s := range []string{`{"resourceType":"Patient","meta":{"tag":[]}}`, `{"resourceType":"Observation","subject":{"reference":"a"},"text":{"div":"<a href=\"a\">"}}`, `{"resourceType":"Bundle","meta":[],"entry":[{"fullUrl":"a","resource":{"resourceType":"Patient","meta":{"tag":[{}]}}}]}`} {
+	for _, s := range []string{`{"resourceType":"Patient","meta":{"tag":[]}}`, `{"resourceType":"Observation","subject":{"reference":"a"},"text":{"div":"<a href=\"a\">"}}`, `{"resourceType":"Bundle","meta":[],"entry":[{"fullUrl":"a","resource":{"resourceType":"Patient","meta":{"tag":[{}]}}}]}`,
+		`{"resourceType":"Observation","component":[{},[{"id":1}],null,{"code":[[]],"valueAttachment":{"data":1}}],"valueAttachment":[{"data":{}}]}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

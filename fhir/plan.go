@@ -51,7 +51,7 @@ type Plan struct {
 // Compile works out what the interaction touches. Batches have no touches of
 // their own: each entry is compiled by itself.
 func Compile(i *Interaction) Plan {
-	t := touches{seen: map[Touch]bool{}}
+	t := touches{}
 	switch i.Kind {
 	case Read, VRead, HistoryInstance:
 		t.add(See, ActRead, i.Type, "", false)
@@ -89,16 +89,32 @@ func Compile(i *Interaction) Plan {
 
 type touches struct {
 	list []Touch
-	seen map[Touch]bool
+	seen map[Touch]bool // the list, once it is long
 }
 
 func (t *touches) add(act Act, action Action, typ, param string, optional bool) {
 	touch := Touch{act, action, typ, param, optional}
-	if t.seen[touch] {
+	if t.has(touch) {
 		return
 	}
-	t.seen[touch] = true
 	t.list = append(t.list, touch)
+	if t.seen != nil {
+		t.seen[touch] = true
+	}
+}
+
+func (t *touches) has(touch Touch) bool {
+	const few = 8 // quicker to look through than to keep in a map
+	if len(t.list) < few {
+		return slices.Contains(t.list, touch)
+	}
+	if t.seen == nil {
+		t.seen = map[Touch]bool{}
+		for _, x := range t.list {
+			t.seen[x] = true
+		}
+	}
+	return t.seen[touch]
 }
 
 func (t *touches) change(i *Interaction, action Action) {

@@ -43,8 +43,12 @@ func Stamp(resource fhirjson.Node, id, version string, updated time.Time) ([]byt
 }
 
 func appendMember(b []byte, m fhirjson.Node) []byte {
+	return append(appendName(b, m), m.Raw()...)
+}
+
+// appendName appends a member up to its value.
+func appendName(b []byte, m fhirjson.Node) []byte {
 	b = append(b, ',')
 	b = fhirjson.AppendQuote(b, m.Name())
-	b = append(b, ':')
-	return append(b, m.Raw()...)
+	return append(b, ':')
 }

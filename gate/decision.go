@@ -38,7 +38,10 @@ type Reason struct {
 
 // And is the meet of two decisions: it permits when both do, and remembers why.
 func (d Decision) And(o Decision) Decision {
-	out := Decision{Effect: Denies, Reasons: slices.Concat(d.Reasons, o.Reasons)}
+	out := Decision{Effect: Denies, Reasons: slices.Clip(o.Reasons)} // nobody writes to reasons
+	if len(d.Reasons) > 0 {
+		out.Reasons = slices.Concat(d.Reasons, o.Reasons)
+	}
 	if d.Effect == Permits && o.Effect == Permits {
 		out.Effect = Permits
 	}

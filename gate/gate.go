@@ -41,12 +41,16 @@ func New(labeler Labeler, onMismatch func(layer string, h Header), layers ...Aut
 func (g *Gate) Mismatches() int64 { return g.mismatch.Load() }
 
 // Epoch changes whenever any layer's rules do.
-func (g *Gate) Epoch() string {
-	s := ""
+func (g *Gate) Epoch() string { return g.underEpoch("") }
+
+// underEpoch is the text with the epoch behind it.
+func (g *Gate) underEpoch(text string) string {
+	var room [256]byte // one allocation a request, not one a layer
+	b := append(room[:0], text...)
 	for _, l := range g.layers {
-		s += l.Epoch() + ";"
+		b = append(append(b, l.Epoch()...), ';')
 	}
-	return s
+	return string(b)
 }
 
 // Permit is the right to try a plan. Its zero value permits nothing.
@@ -56,7 +60,23 @@ type permit struct {
 	g     *Gate
 	p     Principal
 	key   string
-	rules map[ruleKey]Rule
+	rules []ruled // that were asked for; a request asks for one or two, mostly
+}
+
+// ruled is the rule for one action on one type.
+type ruled struct {
+	action fhir.Action
+	typ    string
+	rule   Rule
+}
+
+func (m *permit) ruled(action fhir.Action, typ string) (Rule, bool) {
+	for i := range m.rules {
+		if r := &m.rules[i]; r.action == action && r.typ == typ {
+			return r.rule, true
+		}
+	}
+	return nil, false
 }
 
 // at is what the permit holds; a nil Permit is as good as a zero one.
@@ -65,11 +85,6 @@ func (m *Permit) at() *permit {
 		return new(permit)
 	}
 	return m.in.lift()
-}
-
-type ruleKey struct {
-	action fhir.Action
-	typ    string
 }
 
 func (Permit) String() string   { return "permit" }
@@ -88,8 +103,16 @@ func (g *Gate) Admit(p Principal, plan fhir.Plan) (*Permit, error) {
 	if !p.Valid() {
 		return nil, fhir.NewProblem(fhir.Login, "authentication is required")
 	}
+	// The key is taken before the rules are: whoever keeps by it what follows
+	// from the rules has it, when policies are reloaded meanwhile, under an
+	// epoch that has ended, and never old rules under the new one.
+	m := &Permit{cover(permit{g: g, p: p, key: g.underEpoch(p.digest)})}
+	in := m.in.lift()
 	for _, t := range plan.Touches {
 		if t.Optional {
+			continue
+		}
+		if _, known := in.ruled(t.Action, t.Type); known { // and isn't Never
 			continue
 		}
 		r, layer, err := g.rule(p, t.Action, t.Type)
@@ -99,8 +122,9 @@ func (g *Gate) Admit(p Principal, plan fhir.Plan) (*Permit, error) {
 		if _, never := r.(Never); never {
 			return nil, refusal(layer)
 		}
+		in.rules = append(in.rules, ruled{t.Action, t.Type, r})
 	}
-	return &Permit{cover(permit{g: g, p: p, key: p.digest + g.Epoch(), rules: map[ruleKey]Rule{}})}, nil
+	return m, nil
 }
 
 // refusal is a 403 that depends on the request, the token and the policies
@@ -119,7 +143,8 @@ func (g *Gate) rule(p Principal, action fhir.Action, typ string) (Rule, string, 
 	if len(g.layers) == 0 {
 		return Never{}, "", nil
 	}
-	all := make([]Rule, 0, len(g.layers))
+	var room [4]Rule
+	all := room[:0]
 	for _, l := range g.layers {
 		r, err := l.Rule(p, action, typ)
 		if err != nil {
@@ -142,15 +167,14 @@ func (m *Permit) Rule(action fhir.Action, typ string) (Rule, error) {
 	if in.g == nil {
 		return Never{}, nil
 	}
-	key := ruleKey{action, typ}
-	if r, ok := in.rules[key]; ok {
+	if r, ok := in.ruled(action, typ); ok {
 		return r, nil
 	}
 	r, _, err := in.g.rule(in.p, action, typ)
 	if err != nil {
 		return Never{}, err
 	}
-	in.rules[key] = r
+	in.rules = append(in.rules, ruled{action, typ, r})
 	return r, nil
 }
 
@@ -169,14 +193,24 @@ func (m *Permit) Known(action fhir.Action, typ string) (Rule, error) {
 	return Or(see, may), nil
 }
 
-// MayAssert and MayImport ask every layer.
+// MayAssert reports whether what the caller writes of a type can grant authority.
 func (m *Permit) MayAssert(typ string) bool {
 	return m.all(func(l Authorizer) (bool, error) { return l.MayAssert(m.at().p, typ) })
 }
 
-// MayImport reports whether the caller may choose logical ids.
-func (m *Permit) MayImport() bool {
-	return m.all(func(l Authorizer) (bool, error) { return l.MayImport(m.at().p) })
+// MayImport reports whether the caller may choose logical ids of a type. To
+// choose an id is to learn whether it is taken. So the right counts only where
+// no record of the type can be hidden from the caller: where every layer lets
+// them update any.
+func (m *Permit) MayImport(typ string) bool {
+	return m.all(func(l Authorizer) (bool, error) {
+		if may, err := l.MayImport(m.at().p); err != nil || !may {
+			return false, err
+		}
+		r, err := l.Rule(m.at().p, fhir.ActUpdate, typ)
+		_, any := And(r).(Always)
+		return any, err
+	})
 }
 
 func (m *Permit) all(ask func(Authorizer) (bool, error)) bool {
@@ -345,7 +379,7 @@ func (j Judged) Tombstone(h Header) Judged {
 	}
 	was := j.s.at().h
 	h.Type, h.ID, h.Class, h.Keys, h.Facts, h.Deleted = was.Type, was.ID, was.Class, was.Keys, was.Facts, true
-	j.s = Sealed{cover(sealed{h: h, body: j.s.at().body, hash: j.s.at().hash})}
+	j.s = Sealed{cover(sealed{h: h, body: j.s.at().body})}
 	return j
 }
 

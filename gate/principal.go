@@ -42,14 +42,17 @@ type Principal struct {
 func NewPrincipal(id Identity) Principal {
 	id.Roles = slices.Clone(id.Roles)
 	slices.Sort(id.Roles)
-	b := make([]byte, 0, 256)
+	var room [1024]byte
+	b := room[:0]
 	for _, s := range [...]string{id.Tenant, id.Issuer, id.Subject, id.ClientID, id.FHIRUser, id.Organization,
 		strings.Join(id.Roles, "\x1f"), id.Scope, id.Patient, id.Purpose, id.ACR} {
 		b = strconv.AppendInt(b, int64(len(s)), 10) // lengths, so that no two lists look alike
 		b = append(append(b, ':'), s...)
 	}
 	sum := sha256.Sum256(b)
-	return Principal{id: cover(id), digest: hex.EncodeToString(sum[:16])}
+	var digest [32]byte
+	hex.Encode(digest[:], sum[:16])
+	return Principal{id: cover(id), digest: string(digest[:])}
 }
 
 // Valid reports whether the principal is somebody.

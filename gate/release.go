@@ -87,14 +87,13 @@ func view(j Judged, s Shape) ([]byte, error) {
 }
 
 func released(h Header) Released {
-	return Released{Reference: h.Reference() + "/_history/" + h.Version, Subjects: h.Keys.Subjects}
+	return Released{Reference: h.Type + "/" + h.ID + "/_history/" + h.Version, Subjects: h.Keys.Subjects}
 }
 
 func versionHeader(h Header) [][2]string {
-	return [][2]string{
-		{"ETag", `W/"` + h.Version + `"`},
-		{"Last-Modified", h.LastUpdated.UTC().Format(http.TimeFormat)},
-	}
+	return append(make([][2]string, 0, 4), // with room for Content-Type and one more
+		[2]string{"ETag", `W/"` + h.Version + `"`},
+		[2]string{"Last-Modified", h.LastUpdated.UTC().Format(http.TimeFormat)})
 }
 
 // ReleasePage shapes judged versions into a Bundle. It has no

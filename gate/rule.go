@@ -60,23 +60,37 @@ const (
 
 // And is the meet of rules, folded.
 func And(rules ...Rule) Rule {
-	var out Every
+	var one Rule
+	n := 0
 	for _, r := range rules {
 		switch r := r.(type) {
 		case nil, Never:
 			return Never{}
 		case Always:
 		case Every:
+			if n += len(r); len(r) > 0 {
+				one = r[0]
+			}
+		default:
+			one = r
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		return Always{}
+	case 1:
+		return one
+	}
+	out := make(Every, 0, n)
+	for _, r := range rules {
+		switch r := r.(type) {
+		case Always:
+		case Every:
 			out = append(out, r...)
 		default:
 			out = append(out, r)
 		}
-	}
-	switch len(out) {
-	case 0:
-		return Always{}
-	case 1:
-		return out[0]
 	}
 	return out
 }

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"crypto/sha256"
 	"net/http"
 	"time"
 
@@ -41,12 +40,11 @@ type Sealed struct{ in veil[sealed] }
 type sealed struct {
 	h    Header
 	body []byte
-	hash [32]byte
 }
 
 // Seal closes a version. The body must not change afterwards.
 func Seal(h Header, body []byte) Sealed {
-	return Sealed{cover(sealed{h: h, body: body, hash: sha256.Sum256(body)})}
+	return Sealed{cover(sealed{h: h, body: body})}
 }
 
 func (s Sealed) at() *sealed { return s.in.lift() }
@@ -154,8 +152,10 @@ func (r Reply) WriteTo(w http.ResponseWriter, head bool) (int64, error) {
 		return 0, nil
 	}
 	out := r.in.lift()
-	for _, kv := range out.header {
-		w.Header().Set(kv[0], kv[1])
+	header, values := w.Header(), make([]string, len(out.header))
+	for i, kv := range out.header {
+		values[i] = kv[1]
+		header[http.CanonicalHeaderKey(kv[0])] = values[i : i+1 : i+1]
 	}
 	w.WriteHeader(out.status)
 	if head || len(out.body) == 0 {

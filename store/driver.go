@@ -89,6 +89,8 @@ func valueSelectivity(e search.Test, v search.Value) int {
 		return 10
 	case r4.ParamString:
 		return 30
+	case r4.ParamSpecial: // near: a band of latitudes
+		return 60
 	case r4.ParamDate, r4.ParamNumber, r4.ParamQuantity:
 		if v.Prefix == search.Eq {
 			return 50

@@ -17,20 +17,13 @@ func paramKey(p *r4.SearchParam, part search.Part) int64 {
 	return int64(p.ID)<<partBits | int64(part)
 }
 
-// maxIndexed is how many bytes of a text an index row holds. A longer one is
-// held as its beginning and its hash: equality stays exact, and so does a search
-// for a beginning that is shorter than keptIndexed. What comes later in such a
-// text is not found by parts.
-const (
-	maxIndexed  = 500
-	keptIndexed = 440
-)
-
+// cut is what an index row holds of a text: all of it, or its beginning and its
+// hash. See search.MaxIndexed.
 func cut(s string) string {
-	if len(s) <= maxIndexed {
+	if len(s) <= search.MaxIndexed {
 		return s
 	}
-	b := []byte(strings.ToValidUTF8(s[:keptIndexed], ""))
+	b := []byte(strings.ToValidUTF8(s[:search.KeptIndexed], ""))
 	for _, c := range sha256.Sum256([]byte(s)) {
 		b = append(b, hashDigit+c>>4, hashDigit+c&15) // no text has these: FHIR forbids control characters
 	}

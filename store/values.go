@@ -11,6 +11,9 @@ import (
 // value is the SQL of search.ValueMatches; a property test holds them equal.
 func value(q *statement, typ r4.ParamType, m search.Modifier, v search.Value, row string) {
 	switch m {
+	case search.LaterOn:
+		stringCondition(q, search.Contains, v, row)
+		return
 	case search.Text:
 		stringCondition(q, search.NoModifier, v, row)
 		return
@@ -34,6 +37,8 @@ func value(q *statement, typ r4.ParamType, m search.Modifier, v search.Value, ro
 		uriCondition(q, m, v, row)
 	case r4.ParamReference:
 		referenceCondition(q, v, row)
+	case r4.ParamSpecial:
+		nearCondition(q, v.Near, row)
 	case r4.ParamDate:
 		dateCondition(q, v, row+".lo", row+".hi")
 	case r4.ParamNumber:
@@ -192,4 +197,30 @@ func numberCondition(q *statement, v search.Value, row string) {
 	default:
 		q.add("1=0")
 	}
+}
+
+// nearCondition is the SQL of search.NearMatches: the same operations on the
+// same doubles in the same order. a, b and c are the squares of angles.
+func nearCondition(q *statement, n search.Near, row string) {
+	lat, lon := row+".lo", row+".hi"
+	q.add("("+lat+">=? AND "+lat+"<=? AND EXISTS (SELECT 1 FROM (SELECT ("+lat+"-?)*("+lat+"-?)*? AS a,"+
+		" CASE WHEN abs("+lon+"-?)>180 THEN (360-abs("+lon+"-?))*(360-abs("+lon+"-?)) ELSE abs("+lon+"-?)*abs("+lon+"-?) END*? AS b, "+
+		lat+"*"+lat+"*? AS c) near WHERE ",
+		n.South, n.North, n.Lat, n.Lat, search.DegreeSquared, n.Lon, n.Lon, n.Lon, n.Lon, n.Lon, search.DegreeSquared, search.DegreeSquared)
+	halfSine(q, "near.a")
+	q.add("+(1-2*")
+	halfSine(q, "near.c")
+	q.add(")*?*", n.Cos)
+	halfSine(q, "near.b")
+	q.add("<=?))", n.Half)
+}
+
+// halfSine is the polynomial of search.HalfSine, highest power first.
+func halfSine(q *statement, t string) {
+	c := search.HalfSine()
+	q.add(strings.Repeat("(", len(c))+"?", c[len(c)-1])
+	for i := len(c) - 2; i >= 0; i-- {
+		q.add("*"+t+"+?)", c[i])
+	}
+	q.add("*" + t + ")")
 }

@@ -90,9 +90,13 @@ func split(path string) (target, error) {
 	if path == "" {
 		return t, nil
 	}
-	seg := strings.Split(path, "/")
-	if len(seg) > 5 || slices.Contains(seg, "") {
-		return t, errPath
+	var room [6]string
+	seg := room[:0]
+	for one := range strings.SplitSeq(path, "/") {
+		if one == "" || len(seg) == 5 {
+			return t, errPath
+		}
+		seg = append(seg, one)
 	}
 	if c := seg[0][0]; c == '_' || c == '$' || seg[0] == "metadata" {
 		if len(seg) > 1 {
@@ -189,8 +193,12 @@ var jsonTypes = map[string]bool{
 // comes first.
 func negotiate(i *fhir.Interaction, req *fhir.Request, pairs []search.Pair) error {
 	formatted, err := format(i, pairs)
-	if formatted || err != nil || req.Accept == "" {
+	if formatted || err != nil {
 		return err
+	}
+	switch req.Accept {
+	case "", "application/fhir+json", "*/*": // what most clients send
+		return nil
 	}
 	for part := range strings.SplitSeq(req.Accept, ",") {
 		media, params, err := mime.ParseMediaType(strings.TrimSpace(part))
@@ -271,6 +279,9 @@ func preferences(i *fhir.Interaction, req *fhir.Request) error {
 	}
 	if i.IfNoneMatch, err = etags(req.IfNoneMatch); err != nil {
 		return errETag.At("http.If-None-Match")
+	}
+	if req.IfModifiedSince == "" {
+		return nil
 	}
 	// A date that cannot be read is passed over (RFC 9110 section 13.1.3).
 	if t, err := http.ParseTime(req.IfModifiedSince); err == nil {

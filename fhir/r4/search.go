@@ -50,6 +50,21 @@ type SearchParam struct {
 
 	Targets    []string    // of a reference: the resource types it may point to
 	Components []Component // of a composite
+
+	// Systems are of a token on elements of type code: the systems that their
+	// required binding implies (http://hl7.org/fhir/R4/search.html#token). One
+	// is the system of every value; of several, Codes tell which. A parameter
+	// with Systems has no values but such codes.
+	Systems []ImpliedSystem
+	// Bare holds of a token on ContactPoint, boolean or uri only: its values
+	// have no system, and no | may be asked for (search.html#token).
+	Bare bool
+}
+
+// An ImpliedSystem is a code system that codes belong to without saying so.
+type ImpliedSystem struct {
+	URL   string
+	Codes []string // of this system, sorted; nil when it is the only one
 }
 
 // A Component is one part of a composite parameter.

@@ -195,3 +195,83 @@ func TestCompartmentsAreAsPublished(t *testing.T) {
 		}
 	}
 }
+
+func TestRequiredBindingsImplyTheirSystem(t *testing.T) {
+	for _, c := range []struct {
+		typ, code string
+		want      []string // systems
+		bare      bool
+	}{
+		{"Patient", "gender", []string{"http://hl7.org/fhir/administrative-gender"}, false},
+		{"Observation", "status", []string{"http://hl7.org/fhir/observation-status"}, false},
+		{"Patient", "address-use", []string{"http://hl7.org/fhir/address-use"}, false},
+		{"DocumentReference", "contenttype", []string{"urn:ietf:bcp:13"}, false},
+		{"DocumentReference", "language", nil, false}, // a preferred binding
+		{"ValueSet", "code", nil, false},              // codes of any system
+		{"Task", "intent", []string{"http://hl7.org/fhir/task-intent", "http://hl7.org/fhir/request-intent"}, false},
+		{"Patient", "identifier", nil, false},
+		{"Condition", "clinical-status", nil, false}, // a CodeableConcept says its system
+		{"Patient", "active", nil, true},
+		{"Patient", "deceased", nil, true},
+		{"Patient", "telecom", nil, true},
+		{"Practitioner", "email", nil, true},
+		{"MessageHeader", "event", nil, false}, // Coding or uri
+		{"Group", "value", nil, false},         // CodeableConcept or boolean
+		{"Patient", "_id", nil, false},
+	} {
+		p, ok := r4.LookupSearchParam(c.typ, c.code)
+		if !ok {
+			t.Fatalf("no %s.%s", c.typ, c.code)
+		}
+		var got []string
+		for _, s := range p.Systems {
+			got = append(got, s.URL)
+			if (s.Codes == nil) != (len(p.Systems) == 1) || !slices.IsSorted(s.Codes) {
+				t.Errorf("%s.%s: codes of %s: %v", c.typ, c.code, s.URL, s.Codes)
+			}
+		}
+		if !slices.Equal(got, c.want) || p.Bare != c.bare {
+			t.Errorf("%s.%s implies %v, bare %t, want %v, %t", c.typ, c.code, got, p.Bare, c.want, c.bare)
+		}
+	}
+}
+
+// What Systems promise: every element that such a parameter names is a code
+// with a required binding; and no other parameter on codes has been left out.
+func TestSystemsAreOfCodesAndOfNothingElse(t *testing.T) {
+	counted := 0
+	for _, name := range r4.Resources() {
+		for _, p := range r4.SearchParams(name) {
+			if p.Type != r4.ParamToken || strings.ContainsAny(p.Expression, "('") {
+				if len(p.Systems) > 0 {
+					t.Errorf("%s.%s: systems of %s", name, p.Code, p.Expression)
+				}
+				continue
+			}
+			bound := 0
+			operands := strings.Split(p.Expression, " | ")
+			for _, path := range operands {
+				typ, el := strings.SplitN(path, ".", 2)[0], (*r4.Element)(nil)
+				for _, step := range strings.Split(path, ".")[1:] {
+					of, _ := r4.LookupType(typ)
+					if el, _ = of.Element(step); el == nil {
+						t.Fatalf("%s: %s", p.Expression, step)
+					}
+					typ = el.Types[0]
+				}
+				if typ == "code" && el.Binding != "" {
+					bound++
+				}
+			}
+			switch {
+			case len(p.Systems) > 0 && bound != len(operands), len(p.Systems) == 0 && bound > 0:
+				t.Errorf("%s.%s: %d of %d elements are bound codes, and %d systems are implied", name, p.Code, bound, len(operands), len(p.Systems))
+			case bound > 0:
+				counted++
+			}
+		}
+	}
+	if counted < 150 {
+		t.Errorf("%d parameters imply their system, want some 157", counted)
+	}
+}

@@ -23,7 +23,7 @@ func showRow(r search.Row) string {
 		name += fmt.Sprintf("$%d#%d", r.Part-search.Component, r.Group)
 		typ = r.Param.Components[r.Part-search.Component].Param.Type
 	case r.Part != search.Whole:
-		name += []string{"", ":text", ":identifier", ":of-type"}[r.Part]
+		name += []string{"", ":text", ":identifier", ":of-type", ":rest"}[r.Part]
 	}
 	var v string
 	switch search.RowKind(typ, r.Part) {
@@ -77,6 +77,7 @@ func TestValuesGiveTheRowsOfR4sTables(t *testing.T) {
 		{"computed boolean", `{"resourceType":"Patient","deceasedDateTime":"2020"}`, "deceased", []string{"deceased |true @Patient.deceased"}},
 		{"computed from nothing", `{"resourceType":"Patient"}`, "deceased", []string{"deceased |false @Patient.deceased"}},
 		{"code", `{"resourceType":"Patient","gender":"female"}`, "gender", []string{"gender |female @Patient.gender"}},
+		{"code of one of several systems", `{"resourceType":"Task","intent":"order"}`, "intent", []string{"intent http://hl7.org/fhir/request-intent|order @Task.intent"}},
 		{"code without value", `{"resourceType":"Patient","_gender":{"extension":[{"url":"http://x","valueCode":"y"}]}}`, "gender", nil},
 		{"tag", `{"resourceType":"Patient","meta":{"tag":[{"system":"http://x","code":"y"}]}}`, "_tag", []string{"_tag http://x|y @Patient.meta.tag[0]"}},
 		{"HumanName", `{"resourceType":"Patient","name":[{"family":"Öz","given":["A","B"],"prefix":["Dr"],"text":"Dr A B Öz","use":"official"}]}`, "name",

@@ -64,9 +64,11 @@ func (x *Extractor) plan(resource fhirjson.Node) (*plan, error) {
 }
 
 // Indexed reports whether Extract writes rows for the parameter. A store keeps
-// _id and _lastUpdated in columns, and special parameters have no rows.
+// _id and _lastUpdated in columns; what R4 publishes without an expression
+// (_text, _content, _filter, _query, Patient's age and birthOrderBoolean) is not
+// supported. Of the special parameters one is left, near of Location.
 func Indexed(p *r4.SearchParam) bool {
-	return p.Type != r4.ParamSpecial && p.Expression != "" && p.Code != "_id" && p.Code != "_lastUpdated"
+	return p.Expression != "" && p.Code != "_id" && p.Code != "_lastUpdated"
 }
 
 func (p *plan) compile(typ string) error {

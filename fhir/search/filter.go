@@ -28,7 +28,7 @@ func (p *parser) filter(typ, name, value string, hops int) (Expr, error) {
 	first, rest, chained := strings.Cut(name, ".")
 	code, modifier, modified := strings.Cut(first, ":")
 	param, ok := r4.LookupSearchParam(typ, code)
-	if unsupported(code) || ok && param.Type == r4.ParamSpecial {
+	if unsupported(code) || ok && param.Type == r4.ParamSpecial && !Indexed(param) {
 		// What a server does not offer must not be passed over: the caller
 		// would take a wider answer for the one asked for.
 		return nil, refuse(NotSupported, textUnsupported)
@@ -78,8 +78,11 @@ func (p *parser) modified(param *r4.SearchParam, modifier, value string) (Expr, 
 	}
 	switch param.Type {
 	case r4.ParamString:
-		if modifier == "exact" || modifier == "contains" {
-			return p.test(param, Modifier(modifier), value)
+		if modifier == "exact" {
+			return p.test(param, Exact, value)
+		}
+		if modifier == "contains" {
+			return p.contains(param, value)
 		}
 	case r4.ParamURI:
 		if modifier == "above" || modifier == "below" {
@@ -131,6 +134,18 @@ func (p *parser) test(param *r4.SearchParam, m Modifier, value string) (Expr, er
 		}
 	}
 	return t, nil
+}
+
+// contains looks in the row that has the whole of a text, or the beginning of a
+// long one, and in those that have the rest.
+func (p *parser) contains(param *r4.SearchParam, value string) (Expr, error) {
+	e, err := p.test(param, Contains, value)
+	if err != nil {
+		return nil, err
+	}
+	later := e.(Test)
+	later.Modifier = LaterOn
+	return Or{e, later}, nil
 }
 
 // typed reads subject:Patient=… .

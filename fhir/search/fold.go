@@ -34,6 +34,27 @@ func Fold(s string) string {
 // does not know (search.html#token). The system itself is compared exactly.
 func FoldCode(s string) string { return strings.ToLower(s) }
 
+// FoldContact is the form in which values of ContactPoints are compared, without
+// case as FoldCode; of what is written like a telephone number only the digits
+// count, and a plus before them: +1 (555) 123-4567 is +15551234567
+// (search.html#token: "such as ignoring punctuation"). Like one is written what
+// has nothing but digits, blanks and ()-./ and three digits at least.
+func FoldContact(s string) string {
+	digits := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9', c == '+' && len(digits) == 0:
+			digits = append(digits, c)
+		case strings.IndexByte(" ()-./", c) < 0:
+			return FoldCode(s)
+		}
+	}
+	if len(digits) < 3 || len(digits) == 3 && digits[0] == '+' {
+		return FoldCode(s)
+	}
+	return string(digits)
+}
+
 // foldASCII folds what is ASCII only, without allocating when nothing changes.
 func foldASCII(s string) (string, bool) {
 	changes, space := false, true // space: the previous byte was one, or the start

@@ -16,12 +16,12 @@ import (
 // what it accepts can be matched and can be asked again from its self link.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"name=eve", "subject:Patient.name=x", "_has:Observation:patient:code=1", "_sort=-date&_count=5", "date=ap2020-02", "code-value-quantity=a$gt5|b|c",
-		`name=a\,b\\`, "_include:iterate=*", "subject=urn:uuid:1", "_type=Patient", "value-quantity=1e2||mg", "date=2020-01-01T10:00:00 02:00"} {
+		`name=a\,b\\`, "_include:iterate=*", "subject=urn:uuid:1", "_type=Patient", "value-quantity=1e2||mg", "date=2020-01-01T10:00:00 02:00", "location.near=1|2|3|km", "near=90|-180,0|0|1e9|m"} {
 		for typ := range uint8(3) {
 			f.Add(typ, s)
 		}
 	}
-	types := []string{"Patient", "Observation", "Provenance", "Encounter", "ValueSet"}
+	types := []string{"Patient", "Observation", "Provenance", "Encounter", "ValueSet", "Location"}
 	x := search.NewExtractor()
 	doc := parse(f, observation)
 	f.Fuzz(func(t *testing.T, typ uint8, query string) {
@@ -75,7 +75,8 @@ func FuzzParse(f *testing.F) {
 func FuzzExtract(f *testing.F) {
 	for _, s := range []string{observation, `{"resourceType":"Patient","name":"x","telecom":{"system":["phone"]},"birthDate":[1],"deceasedBoolean":"x"}`,
 		`{"resourceType":"Observation","subject":"x","component":[[{"code":{"coding":{"code":{}}}}]],"valueQuantity":{"value":"1"}}`,
-		`{"resourceType":"List","entry":[null,{"item":null}],"meta":{"profile":"http://x|","tag":[1]}}`} {
+		`{"resourceType":"List","entry":[null,{"item":null}],"meta":{"profile":"http://x|","tag":[1]}}`,
+		`{"resourceType":"Location","position":{"latitude":-90,"longitude":1e3}}`} {
 		f.Add([]byte(s))
 	}
 	x := search.NewExtractor("http://x")
@@ -100,7 +101,7 @@ func FuzzExtract(f *testing.F) {
 			case search.KindDate:
 				empty = r.Low >= r.High
 			case search.KindNumber:
-				empty = !(r.NumLow <= r.NumHigh)
+				empty = typ != r4.ParamSpecial && !(r.NumLow <= r.NumHigh)
 			}
 			if empty || r.Path == "" {
 				t.Errorf("an empty row: %s", showRow(r))

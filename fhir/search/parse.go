@@ -159,7 +159,7 @@ func (p *parser) branches(types []string, pairs []Pair) error {
 // compartment's resource by one of the compartment's parameters.
 func (p *parser) compartmentBranches(types []string, pairs []Pair) error {
 	c := p.opt.Compartment
-	if !isID(c.ID) {
+	if !r4.IsID(c.ID) {
 		return refuse(BadValue, textID)
 	}
 	all := len(types) == 0

@@ -27,7 +27,7 @@ type Query struct {
 	Counted  bool // _count was given
 	Total    TotalMode
 	Summary  Summary
-	Elements []string // top-level element names of _elements, or nil
+	Elements []string // top-level element names of _elements, choices also as in JSON (valueQuantity), or nil
 	Includes []Include
 
 	// Used are the parameters that were applied, in the order given: what the
@@ -62,7 +62,8 @@ type (
 	// Test is one parameter of the resource itself: it holds when one value
 	// of the parameter matches one of Values under the modifier. Param may be
 	// _id or _lastUpdated. Modifier :not is represented by Not around a Test
-	// without modifier, :missing by Missing, subject:Patient=1 by RefType.
+	// without modifier, :missing by Missing, subject:Patient=1 by RefType, and
+	// :contains by an Or of two Tests, with Contains and LaterOn.
 	// semantics.go says when a value matches a row.
 	Test struct {
 		Param    *r4.SearchParam
@@ -102,11 +103,12 @@ func (Has) expr()     {}
 // Modifier is a search parameter's suffix.
 type Modifier string
 
-// The modifiers a Test can carry. NotEqual and Missing have nodes of their own.
+// The modifiers a Test can carry. :not and :missing have nodes of their own.
 const (
 	NoModifier   Modifier = ""
 	Exact        Modifier = "exact"
 	Contains     Modifier = "contains"
+	LaterOn      Modifier = "contains, later on" // the other half of :contains: in rows of part Rest
 	Text         Modifier = "text"
 	ByIdentifier Modifier = "identifier"
 	OfType       Modifier = "of-type"
@@ -137,9 +139,10 @@ type Value struct {
 	Text string
 
 	// Token, quantity, :identifier, :of-type: System nil means any system,
-	// "" means none. Code "" with a System means any code of that system.
+	// "" means none. The system that a parameter implies for all its values is
+	// nil; see Row. Code "" with a System means any code of that system.
 	// :of-type has the type's system and code here, the value in Text. Code is
-	// folded (FoldCode) but for quantities, whose units have case, and for _id.
+	// folded (FoldCode, FoldContact) but for quantities, whose units have case, and for _id.
 	System *string
 	Code   string
 
@@ -157,6 +160,9 @@ type Value struct {
 	// for canonicals ("|version" kept). A canonical under this server's base
 	// reads as type and id; the rows of such canonicals have both forms.
 	RefType, RefID, RefURL string
+
+	// Special: where, and how near.
+	Near Near
 
 	// Composite: one value per component.
 	Parts []Value
@@ -208,7 +214,8 @@ type Row struct {
 	Group int32 // composite: rows of one component tuple share it; else 0
 
 	// Text kinds (token, string, uri, reference).
-	//   token:     Value is the folded code, Aux the system
+	//   token:     Value is the folded code, Aux the system; "" when there is none, and
+	//              when the parameter implies one system for all its values
 	//   string:    Value is the folded text, Aux the text as written
 	//   uri:       Value is the URI; a canonical with |version has a second row without it
 	//   reference: Value is the logical id, Aux the type; or Value a URL and Aux "",
@@ -223,6 +230,7 @@ type Row struct {
 	// for an end that is open. Quantity: Value is the code (or unit when there is
 	// no code), Aux the system; a unit that reads unlike the code has a row of its
 	// own, with Aux "".
+	// Special, that is near: the latitude and the longitude, in degrees.
 	NumLow, NumHigh float64
 
 	// Path is the element the value came from, as fhirjson's Node.Path names it:
@@ -250,5 +258,6 @@ const (
 	TextPart   Part = 1 // :text of a token: CodeableConcept.text, Coding.display, as a string row
 	Identifier Part = 2 // :identifier of a reference: Reference.identifier as a token row
 	TypedID    Part = 3 // :of-type of an identifier: Value is folded code|value, Aux the type's system
+	Rest       Part = 4 // a piece of a folded string that is longer than MaxIndexed, for :contains
 	Component  Part = 8
 )

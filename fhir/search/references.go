@@ -53,24 +53,10 @@ func readRelative(s string) (target, bool) {
 		return target{}, false
 	}
 	id, version, versioned := strings.Cut(rest, "/_history/")
-	if !isID(id) || versioned && !isID(version) {
+	if !r4.IsID(id) || versioned && !r4.IsID(version) {
 		return target{}, false
 	}
 	return target{typ: typ, id: id, versioned: versioned}, true
-}
-
-// isID follows the type id: [A-Za-z0-9\-\.]{1,64}.
-func isID(s string) bool {
-	if s == "" || len(s) > 64 {
-		return false
-	}
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' {
-			return false
-		}
-	}
-	return true
 }
 
 // hasScheme holds for absolute URIs (RFC 3986 section 3.1): "http:", "urn:".
@@ -94,7 +80,7 @@ func hasScheme(s string) bool {
 // answer for the resource instead would answer another question.
 func (r valueReader) reference(p *r4.SearchParam, s string) (Value, error) {
 	s = unescape(s)
-	if isID(s) {
+	if r4.IsID(s) {
 		v := Value{RefID: s}
 		if ts := Targets(p); len(ts) == 1 {
 			v.RefType = ts[0]

@@ -190,6 +190,9 @@ func (p *parser) hasElement(name string) bool {
 			if _, ok := t.Element(name); ok {
 				return true
 			}
+			if _, _, ok := t.Property(name); ok { // valueQuantity: value, when it is a Quantity
+				return true
+			}
 		}
 	}
 	return false

@@ -27,7 +27,7 @@ func asked(r search.Row) []search.Pair {
 		}
 		return []search.Pair{{Name: code + ":text", Value: search.Escape(r.Aux)}}
 	case search.Identifier:
-		return []search.Pair{{Name: code + ":identifier", Value: token(r)}}
+		return []search.Pair{{Name: code + ":identifier", Value: search.Escape(r.Aux) + "|" + search.Escape(r.Value)}}
 	case search.TypedID:
 		typ, value, _ := strings.Cut(r.Value, "|")
 		if r.Aux == "" {
@@ -40,14 +40,37 @@ func asked(r search.Row) []search.Pair {
 			out = append(out, search.Pair{Name: code, Value: v})
 		}
 		if r.Param.Type == r4.ParamString {
-			out = append(out, search.Pair{Name: code + ":exact", Value: search.Escape(r.Aux)}, search.Pair{Name: code + ":contains", Value: search.Escape(r.Aux)})
+			out = append(out, search.Pair{Name: code + ":exact", Value: search.Escape(r.Aux)}, search.Pair{Name: code + ":contains", Value: search.Escape(start(r.Aux, search.MaxContained))})
 		}
 		return append(out, search.Pair{Name: code + ":missing", Value: "false"})
 	}
 	return nil
 }
 
-func token(r search.Row) string { return search.Escape(r.Aux) + "|" + search.Escape(r.Value) }
+// start is as much of a text as may be asked for.
+func start(s string, most int) string {
+	for len(search.Fold(s)) > most {
+		runes := []rune(s)
+		s = string(runes[:len(runes)-1])
+	}
+	return s
+}
+
+// token is system|code, with the system that the row leaves out; the code alone
+// where no system may be given.
+func token(r search.Row) string {
+	p, system := r.Param, r.Aux
+	if r.Part >= search.Component {
+		p = p.Components[r.Part-search.Component].Param
+	}
+	if p.Bare {
+		return search.Escape(r.Value)
+	}
+	if len(p.Systems) == 1 {
+		system = p.Systems[0].URL
+	}
+	return search.Escape(system) + "|" + search.Escape(r.Value)
+}
 
 // values are query values of a type that must match the row.
 func values(r search.Row, typ r4.ParamType) []string {
@@ -60,7 +83,7 @@ func values(r search.Row, typ r4.ParamType) []string {
 			out = append(out, search.Escape(r.Value))
 		}
 	case r4.ParamString:
-		out = append(out, search.Escape(r.Aux))
+		out = append(out, search.Escape(start(r.Aux, search.MaxBeginning)))
 	case r4.ParamURI:
 		out = append(out, search.Escape(r.Value))
 	case r4.ParamReference:
@@ -75,6 +98,9 @@ func values(r search.Row, typ r4.ParamType) []string {
 		if r.High != search.MaxDate {
 			out = append(out, "lt"+time.UnixMicro(r.High).UTC().Format(layout))
 		}
+	case r4.ParamSpecial:
+		f := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+		out = append(out, f(r.NumLow)+"|"+f(r.NumHigh), f(r.NumLow)+"|"+f(r.NumHigh)+"|0|m")
 	case r4.ParamNumber, r4.ParamQuantity:
 		unit := ""
 		if typ == r4.ParamQuantity && r.Value != "" {

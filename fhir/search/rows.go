@@ -2,6 +2,7 @@ package search
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,6 +37,8 @@ func (w writer) value(item fhirpath.Item, path string) {
 		w.number(item, path)
 	case r4.ParamQuantity:
 		w.quantity(item, path)
+	case r4.ParamSpecial:
+		w.position(item, path)
 	}
 }
 
@@ -54,11 +57,15 @@ func (w writer) text(part Part, value, aux, path string) {
 
 // words writes a string row.
 func (w writer) words(part Part, n fhirjson.Node) {
-	if n.Kind() != fhirjson.String || w.skips(part) {
+	text := n.Text()
+	if n.Kind() != fhirjson.String || text == "" || w.skips(part) {
 		return
 	}
-	text := n.Text()
-	w.text(part, Fold(text), text, w.e.nodePath(n))
+	folded, path := Fold(text), w.e.nodePath(n)
+	w.text(part, folded, text, path)
+	if part == Whole {
+		w.rest(folded, path)
+	}
 }
 
 func (w writer) token(item fhirpath.Item, path string) {
@@ -76,13 +83,35 @@ func (w writer) token(item fhirpath.Item, path string) {
 		w.typedID(n)
 	case "ContactPoint":
 		if v := n.Field("value"); v.Kind() == fhirjson.String {
-			w.text(Whole, FoldCode(v.Text()), "", w.e.nodePath(v))
+			fold := FoldCode
+			if w.row.Param.Bare {
+				fold = FoldContact
+			}
+			w.text(Whole, fold(v.Text()), "", w.e.nodePath(v))
 		}
 	default:
 		if t := scalar(item); t != "" {
-			w.text(Whole, FoldCode(t), "", path)
+			w.text(Whole, FoldCode(t), w.implied(t), path)
 		}
 	}
+}
+
+// implied is the system of a code whose parameter implies several: the one that
+// has the code. A system that is every row's is left out; see tokenOf.
+func (w writer) implied(code string) string {
+	p := w.row.Param
+	if w.row.Part >= Component {
+		p = p.Components[w.row.Part-Component].Param
+	}
+	if len(p.Systems) < 2 {
+		return ""
+	}
+	for _, s := range p.Systems {
+		if _, ok := slices.BinarySearch(s.Codes, code); ok {
+			return s.URL
+		}
+	}
+	return ""
 }
 
 // scalar is the text of a primitive or computed value, "" for all else.
@@ -151,7 +180,9 @@ func (w writer) string(item fhirpath.Item, path string) {
 		is = isAddressPart
 	default:
 		if t := scalar(item); t != "" {
-			w.text(Whole, Fold(t), t, path)
+			folded := Fold(t)
+			w.text(Whole, folded, t, path)
+			w.rest(folded, path)
 		}
 		return
 	}
@@ -246,4 +277,14 @@ func (w writer) numbers(low, high float64, code, system, path string) {
 	row := w.row
 	row.NumLow, row.NumHigh, row.Value, row.Aux, row.Path = low, high, code, system, path
 	w.e.rows = append(w.e.rows, row)
+}
+
+// position writes what near looks at. A place that is not on Earth has no row.
+func (w writer) position(item fhirpath.Item, path string) {
+	n := item.Node()
+	lat, ok1 := float(n.Field("latitude"))
+	lon, ok2 := float(n.Field("longitude"))
+	if ok1 && ok2 && math.Abs(lat) <= 90 && math.Abs(lon) <= 180 {
+		w.numbers(lat, lon, "", "", path)
+	}
 }

@@ -41,14 +41,17 @@ import (
 // when the value has one. ne is about the number only; the unit must agree.
 //
 // Tokens: the code equal to the row's folded one, or any when the value has
-// only a system; the system equal, or any when the value has none.
+// only a system; the system equal, or any when the value has none. A system that
+// the parameter implies is in no row, and Parse has taken it out of the value.
 //
-// Strings: the folded text starts with the folded value; :contains anywhere;
-// :exact the text as written equals the value.
+// Strings: the folded text starts with the folded value; :contains anywhere, in
+// rows of part Rest for LaterOn; :exact the text as written equals the value.
 //
 // URIs: equal; :below the row starts with the value; :above the row is one of
 // URIAncestors of the value. A canonical with a version has two rows, with and
 // without it, so that equality is all that is needed.
+//
+// Near: no farther than the distance; NearMatches has the arithmetic.
 //
 // References: type and id equal, or the id and any type; or the URL equal.
 
@@ -131,7 +134,7 @@ func StringMatches(m Modifier, v Value, folded, written string) bool {
 	switch m {
 	case Exact:
 		return v.Text == written
-	case Contains:
+	case Contains, LaterOn:
 		return strings.Contains(folded, Fold(v.Text))
 	default:
 		return strings.HasPrefix(folded, Fold(v.Text))
@@ -193,6 +196,8 @@ func PartOf(m Modifier) Part {
 		return Identifier
 	case OfType:
 		return TypedID
+	case LaterOn:
+		return Rest
 	default:
 		return Whole
 	}
@@ -206,7 +211,7 @@ func RowKind(t r4.ParamType, part Part) Kind {
 		return KindText
 	case t == r4.ParamDate:
 		return KindDate
-	case t == r4.ParamNumber, t == r4.ParamQuantity:
+	case t == r4.ParamNumber, t == r4.ParamQuantity, t == r4.ParamSpecial:
 		return KindNumber
 	default:
 		return KindText
@@ -239,6 +244,8 @@ func ValueMatches(t r4.ParamType, m Modifier, v Value, row Row) bool {
 		return NumberMatches(v, row.NumLow, row.NumHigh)
 	case r4.ParamQuantity:
 		return QuantityMatches(v, row.NumLow, row.NumHigh, row.Value, row.Aux)
+	case r4.ParamSpecial:
+		return NearMatches(v.Near, row.NumLow, row.NumHigh)
 	default:
 		return false
 	}

@@ -55,6 +55,8 @@ func showValue(p *r4.SearchParam, m search.Modifier, v search.Value) string {
 		system = *v.System + "|"
 	}
 	switch {
+	case m == search.LaterOn:
+		return v.Text
 	case m == search.OfType:
 		return system + v.Code + "|" + v.Text
 	case m == search.ByIdentifier:
@@ -77,6 +79,8 @@ func showValue(p *r4.SearchParam, m search.Modifier, v search.Value) string {
 			return v.RefURL
 		}
 		return v.RefType + "/" + v.RefID
+	case r4.ParamSpecial:
+		return fmt.Sprintf("%v|%v near %.6g", v.Near.Lat, v.Near.Lon, v.Near.Half)
 	case r4.ParamComposite:
 		var out []string
 		for i, part := range v.Parts {

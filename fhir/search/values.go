@@ -20,6 +20,7 @@ const (
 	textNumber    Literal = "not a number"
 	textQuantity  Literal = "not a quantity: use number|system|code"
 	textToken     Literal = "not a token: use code, system|code, |code or system|"
+	textBare      Literal = "this parameter's values have no system: use the value alone, without |"
 	textReference Literal = "not a reference: use id, Type/id or a URL"
 	textVersion   Literal = "references to a version cannot be searched"
 	textTarget    Literal = "the parameter does not refer to that type"
@@ -27,7 +28,7 @@ const (
 	textParts     Literal = "a composite needs as many values as it has components, separated by $"
 	textOfType    Literal = "use system|code|value"
 	textURN       Literal = "above and below are for URLs, not URNs"
-	textBytes     Literal = "a value must be valid UTF-8 without NUL"
+	textBytes     Literal = "a value must be valid UTF-8 without control characters"
 )
 
 // read is one alternative, still escaped.
@@ -35,7 +36,7 @@ func (r valueReader) read(p *r4.SearchParam, m Modifier, s string) (Value, error
 	if s == "" {
 		return Value{}, refuse(BadValue, textEmpty)
 	}
-	if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, isControl) {
 		return Value{}, refuse(BadValue, textBytes)
 	}
 	switch m {
@@ -51,7 +52,7 @@ func (r valueReader) read(p *r4.SearchParam, m Modifier, s string) (Value, error
 		if p.Code == "_id" {
 			return r.logicalID(s)
 		}
-		return r.token(s)
+		return r.tokenOf(p, s)
 	case r4.ParamString:
 		return r.text(m, s)
 	case r4.ParamURI:
@@ -66,17 +67,61 @@ func (r valueReader) read(p *r4.SearchParam, m Modifier, s string) (Value, error
 		return r.reference(p, s)
 	case r4.ParamComposite:
 		return r.composite(p, s)
+	case r4.ParamSpecial:
+		return r.near(s)
 	default:
 		return Value{}, refuse(NotSupported, textUnsupported)
 	}
 }
 
+// isControl holds for the characters that no text of FHIR has
+// (http://hl7.org/fhir/R4/datatypes.html#string).
+func isControl(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' }
+
 // text reads a string. One that folds to nothing, a blank or a lone accent,
 // would match every value.
 func (r valueReader) text(m Modifier, s string) (Value, error) {
 	v := Value{Text: unescape(s)}
-	if m != Exact && Fold(v.Text) == "" {
+	if m == Exact {
+		return v, nil
+	}
+	folded := Fold(v.Text)
+	switch {
+	case folded == "":
 		return Value{}, refuse(BadValue, textEmpty)
+	case m == Contains && len(folded) > MaxContained:
+		return Value{}, refuse(BadValue, textLongContained)
+	case len(folded) > MaxBeginning:
+		return Value{}, refuse(BadValue, textLongBeginning)
+	}
+	return v, nil
+}
+
+// tokenOf reads a token of a parameter whose elements may imply their system
+// (search.html#token: "the system is defined in the value set"). Index rows
+// leave out a system that is every row's. To ask for it is to ask for any:
+// gender=http://hl7.org/fhir/administrative-gender|male is gender=male. To ask for
+// none, gender=|male, is to ask for what there never is: a code has its system
+// whether it says so or not. That is a system of no row, the implied one.
+func (r valueReader) tokenOf(p *r4.SearchParam, s string) (Value, error) {
+	if p.Bare {
+		if len(splitUnescaped(s, '|', 2)) > 1 {
+			return Value{}, refuse(BadValue, textBare)
+		}
+		return Value{Code: FoldContact(unescape(s))}, nil
+	}
+	v, err := r.token(s)
+	if err != nil || v.System == nil {
+		return v, err
+	}
+	if len(p.Systems) == 1 {
+		implied := p.Systems[0].URL
+		switch *v.System {
+		case implied:
+			v.System = nil
+		case "":
+			v.System = &implied
+		}
 	}
 	return v, nil
 }
@@ -95,7 +140,7 @@ func (r valueReader) token(s string) (Value, error) {
 }
 
 func (r valueReader) logicalID(s string) (Value, error) {
-	if !isID(s) {
+	if !r4.IsID(s) {
 		return Value{}, refuse(BadValue, textID)
 	}
 	return Value{Code: s}, nil
@@ -113,6 +158,9 @@ func (r valueReader) ofType(s string) (Value, error) {
 
 func (r valueReader) uri(m Modifier, s string) (Value, error) {
 	v := Value{Text: unescape(s)}
+	if m == Below && len(v.Text) > MaxBeginning {
+		return Value{}, refuse(BadValue, textLongBelow)
+	}
 	if (m == Above || m == Below) && strings.HasPrefix(strings.ToLower(v.Text), "urn:") {
 		return Value{}, refuse(BadValue, textURN)
 	}

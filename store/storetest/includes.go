@@ -85,6 +85,9 @@ func include(ask *asker, typ string) search.Include {
 			}
 			continue
 		}
+		if inc.Reverse && !contains(search.Targets(p), typ) && g.chance(80) {
+			continue // nothing of the page is referred to by it
+		}
 		inc.Param = p
 		if targets := search.Targets(p); g.chance(25) {
 			inc.Target = one(g, targets)

@@ -187,6 +187,8 @@ func (a *asker) value(typ r4.ParamType, name string, rows []search.Row) string {
 			return esc(one(a.gen, append(patients, r.Value)))
 		}
 		return one(a.gen, []string{r.Aux + "/" + r.Value, r.Value, "Patient/" + r.Value})
+	case r4.ParamSpecial:
+		return a.near()
 	case r4.ParamDate:
 		at := one(a.gen, dates)
 		if a.chance(50) && r.Low > search.MinDate {
@@ -206,9 +208,32 @@ func (a *asker) value(typ r4.ParamType, name string, rows []search.Row) string {
 	return esc(r.Value)
 }
 
+// near is a place, with or without a distance: none, a few metres, half the
+// Earth, and those between two of the places that the world has.
+func (a *asker) near() string {
+	s := one(a.gen, latitudes) + "|" + one(a.gen, longitudes)
+	if a.chance(15) {
+		return s
+	}
+	s += "|" + one(a.gen, []string{"", "0", "0.5", "3.4", "12", "120", "2226.4", "5000", "10010", "20100"})
+	return s + one(a.gen, []string{"", "|", "|km", "|m", "|[mi_i]", "|[mi_us]"})
+}
+
+// token asks for a row in one of the ways there are, also by the system that a
+// row leaves out because its parameter implies it.
 func (a *asker) token(r search.Row) string {
 	esc := search.Escape
+	if p := tokenParam(r); p != nil && len(p.Systems) > 0 && a.chance(60) {
+		return one(a.gen, p.Systems).URL + "|" + one(a.gen, []string{esc(r.Value), esc(r.Value), ""})
+	}
 	return one(a.gen, []string{esc(r.Value), esc(r.Aux) + "|" + esc(r.Value), "|" + esc(r.Value), esc(r.Aux) + "|", esc(one(a.gen, codes))})
+}
+
+func tokenParam(r search.Row) *r4.SearchParam {
+	if r.Part >= search.Component {
+		return r.Param.Components[r.Part-search.Component].Param
+	}
+	return r.Param
 }
 
 // part is a piece of a text: its start, its middle, or all.
@@ -217,8 +242,9 @@ func (a *asker) part(s string) string {
 	if len(runes) == 0 {
 		return s
 	}
-	if len(runes) > 300 {
-		runes = runes[:300] // what is indexed of a long text ends there
+	if len(runes) > 300 && a.chance(80) { // what may be asked for with :contains, from anywhere
+		from := a.IntN(len(runes))
+		return string(runes[from:min(len(runes), from+1+a.IntN(60))])
 	}
 	from, to := 0, 1+a.IntN(len(runes))
 	if a.chance(40) {

@@ -10,22 +10,34 @@ import (
 
 // Pools are small, so that values meet.
 var (
-	types = []string{"Patient", "Practitioner", "Observation", "Encounter", "ValueSet", "QuestionnaireResponse", "RiskAssessment", "Provenance"}
+	types = []string{"Patient", "Practitioner", "Observation", "Encounter", "ValueSet", "QuestionnaireResponse", "RiskAssessment", "Provenance", "Location"}
 	words = []string{"Eve", "eve", "Évelyn", "evel", "van der Berg", "O'Neil", "100%", "a_b", "aXb", "x!y", "Straße", "STRASSE", "Łukasz", "中村", "\U0010FFFF!", "Ab", "AB\U0010FFFFc", "b", " two  words "}
 	// texts are words and some that are longer than an index entry and differ
 	// past its end: they can be told apart, but not put in order.
-	texts    = append([]string{long + "a", long + "e", long}, words...)
-	codes    = []string{"8480-6", "8462-4", "A1", "a1", "x|y", "c,d", "e$f", "Patient", "p1"}
-	systems  = []string{"http://loinc.org", "http://snomed.info/sct", "urn:s", "Patient", ""}
-	urls     = []string{"http://a.example/vs", "http://a.example/vs/one", "http://a.example/vs/one/two", "http://a.example/vs2", "http://b.example", "urn:oid:1.2.3"}
-	dates    = []string{"2020", "2020-02", "2020-02-10", "2020-02-10T10:00:00Z", "2020-02-10T12:00:00+02:00", "2020-02-10T10:00:00.5Z", "2019-12-31", "2021-01-01T00:00:00Z", "1950-06", "2020-02-11"}
-	numbers  = []string{"0", "0.5", "0.50", "5.4", "5.40", "100", "99.6", "-3", "1e2", "120.1", "0.0001"}
-	units    = []string{"mg", "kg", "mm[Hg]", ""}
-	patients = []string{"p1", "p2", "p3", "p4", "p5"}
+	texts   = append([]string{long + "a", long + "e", long, counted}, words...)
+	codes   = []string{"8480-6", "8462-4", "A1", "a1", "x|y", "c,d", "e$f", "Patient", "p1"}
+	systems = []string{"http://loinc.org", "http://snomed.info/sct", "urn:s", "Patient", ""}
+	urls    = []string{"http://a.example/vs", "http://a.example/vs/one", "http://a.example/vs/one/two", "http://a.example/vs2", "http://b.example", "urn:oid:1.2.3"}
+	dates   = []string{"2020", "2020-02", "2020-02-10", "2020-02-10T10:00:00Z", "2020-02-10T12:00:00+02:00", "2020-02-10T10:00:00.5Z", "2019-12-31", "2021-01-01T00:00:00Z", "1950-06", "2020-02-11"}
+	numbers = []string{"0", "0.5", "0.50", "5.4", "5.40", "100", "99.6", "-3", "1e2", "120.1", "0.0001"}
+	units   = []string{"mg", "kg", "mm[Hg]", ""}
+	// latitudes and longitudes, the poles and the antimeridian among them
+	latitudes  = []string{"52.5", "52.52", "52.4999999", "0", "-0.001", "90", "-90", "89.99", "-33.9"}
+	longitudes = []string{"13.4", "13.45", "180", "-180", "179.999", "-179.9", "0", "-70.2"}
+	patients   = []string{"p1", "p2", "p3", "p4", "p5"}
 )
 
-// long is longer than an index entry.
-var long = strings.Repeat("long name ", 60)
+// long is longer than an index entry, and so is counted, of which no part comes
+// twice and no character is a byte.
+var (
+	long    = strings.Repeat("long name ", 60)
+	counted = func() (s string) {
+		for i := range 130 {
+			s += fmt.Sprint("中", i, "и")
+		}
+		return s
+	}()
+)
 
 type object = map[string]any
 
@@ -110,7 +122,7 @@ func (g gen) valued(o object) {
 	case 2:
 		o["valueCodeableConcept"] = g.concept()
 	case 3:
-		o["valueString"] = one(g, words)
+		o["valueString"] = one(g, texts)
 	}
 }
 
@@ -160,6 +172,7 @@ func (g gen) resource(typ, id string) string {
 		g.set(o, 50, "participant", []any{object{"individual": g.reference("Practitioner")}})
 		g.set(o, 40, "length", g.quantity())
 		g.set(o, 20, "partOf", g.ref("Encounter"))
+		g.set(o, 60, "location", []any{object{"location": g.ref("Location")}, object{"location": g.ref("Location")}})
 	case "ValueSet":
 		o["status"], o["url"] = "active", one(g, urls)
 		g.set(o, 60, "version", one(g, numbers))
@@ -173,6 +186,10 @@ func (g gen) resource(typ, id string) string {
 		g.set(o, 50, "author", g.reference("Practitioner", "Patient"))
 	case "RiskAssessment":
 		g.riskAssessment(o)
+	case "Location":
+		g.set(o, 90, "position", object{"latitude": json.Number(one(g, latitudes)), "longitude": json.Number(one(g, longitudes))})
+		g.set(o, 60, "name", one(g, words))
+		g.set(o, 40, "partOf", g.ref("Location"))
 	case "Provenance":
 		o["recorded"] = "2020-02-10T10:00:00Z"
 		o["target"] = []any{g.ref(one(g, types)), g.ref(one(g, types))}

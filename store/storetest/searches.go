@@ -147,8 +147,8 @@ func testsAgree(t *testing.T, open Opener) {
 		c.check(t, 30)
 	})
 	t.Log(used)
-	for _, want := range []string{"token", "token:text", "token:of-type", "string", "string:exact", "string:contains", "uri", "uri:above", "uri:below",
-		"reference", "reference:identifier", "date", "number", "quantity", "composite", "not", "missing", "_id", "_lastUpdated"} {
+	for _, want := range []string{"token", "token:text", "token:of-type", "string", "string:exact", "string:contains", "string:" + string(search.LaterOn), "uri", "uri:above", "uri:below",
+		"reference", "reference:identifier", "date", "number", "quantity", "composite", "near", "not", "missing", "_id", "_lastUpdated"} {
 		if used[want] == 0 && asked > 1000 {
 			t.Errorf("no condition of kind %s was tried", want)
 		}
@@ -156,7 +156,7 @@ func testsAgree(t *testing.T, open Opener) {
 }
 
 var typeNames = map[r4.ParamType]string{r4.ParamToken: "token", r4.ParamString: "string", r4.ParamURI: "uri", r4.ParamReference: "reference",
-	r4.ParamDate: "date", r4.ParamNumber: "number", r4.ParamQuantity: "quantity", r4.ParamComposite: "composite"}
+	r4.ParamDate: "date", r4.ParamNumber: "number", r4.ParamQuantity: "quantity", r4.ParamComposite: "composite", r4.ParamSpecial: "near"}
 
 // kinds counts what kinds of condition were tried.
 func kinds(used map[string]int, e search.Expr) {
@@ -170,6 +170,10 @@ func kinds(used map[string]int, e search.Expr) {
 			name += ":" + string(e.Modifier)
 		}
 		used[name]++
+	case search.Or:
+		for _, c := range e {
+			kinds(used, c)
+		}
 	case search.Not:
 		used["not"]++
 		kinds(used, e.Expr)

@@ -43,6 +43,7 @@ func Run(t *testing.T, open Opener) {
 		{"ChangeSeesItsOwnWrites", seesOwnWrites},
 		{"EverySearchTestAgreesWithItsDefinition", testsAgree},
 		{"NearIsDecidedToTheLastBit", nearIsExact},
+		{"LongTextsAreToldApartAndFoundByAnyPart", longTexts},
 		{"BooleanConditionsAgree", treesAgree},
 		{"SortAgreesWithNaiveSort", sortAgrees},
 		{"OrderTellsNothingOfCreation", orderOfCreation},

@@ -54,6 +54,15 @@ var componentExpressions = map[string]string{
 	"value.as(DateTime) | value.as(Period)": "value.as(dateTime) | value.as(Period)",
 }
 
+// swappedExpressions replaces FHIRPath of one composite's components, by the
+// composite's URL and the component's.
+var swappedExpressions = map[[2]string]string{
+	// Published the other way round, so that a reference was looked for in the
+	// code and a code in the target.
+	{"http://hl7.org/fhir/SearchParameter/DocumentReference-relationship", "http://hl7.org/fhir/SearchParameter/DocumentReference-relatesto"}: "target",
+	{"http://hl7.org/fhir/SearchParameter/DocumentReference-relationship", "http://hl7.org/fhir/SearchParameter/DocumentReference-relation"}:  "code",
+}
+
 // examples are published to show what a SearchParameter looks like: they
 // repeat codes that others define (_id, Condition's subject) or name an
 // extension of example.org.

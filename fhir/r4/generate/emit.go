@@ -122,6 +122,18 @@ func emitParam(s *source, p *param, at map[*param]string) {
 		s.f(", Expression: %q", p.express)
 	}
 	s.strings("Targets", p.targets)
+	if len(p.systems) > 0 {
+		s.f(", Systems: []ImpliedSystem{")
+		for _, sys := range p.systems {
+			s.f("{URL: %q", sys.url)
+			s.strings("Codes", sys.codes)
+			s.f("}, ")
+		}
+		s.f("}")
+	}
+	if p.bare {
+		s.f(", Bare: true")
+	}
 	if len(p.components) > 0 {
 		s.f(", Components: []Component{")
 		for _, c := range p.components {

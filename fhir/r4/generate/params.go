@@ -12,6 +12,8 @@ type param struct {
 	resource, code, url, kind, express string
 	targets                            []string
 	components                         []component
+	systems                            []system // of a token on codes
+	bare                               bool     // a token whose values never have a system
 }
 
 type component struct {
@@ -38,6 +40,11 @@ func buildParams(d *definitions, types *typeSet) ([][]*param, error) {
 		}
 		for i, p := range list {
 			p.id = typeID<<8 | (i + 1)
+			if p.kind == "ParamToken" {
+				if err := p.imply(d, types); err != nil {
+					return nil, err
+				}
+			}
 			if i > 0 && list[i-1].code == p.code {
 				return nil, fmt.Errorf("%s.%s is defined twice", name, p.code)
 			}
@@ -90,6 +97,9 @@ func newParam(s *searchParameter, resource, base string) (*param, error) {
 	for _, c := range s.Component {
 		x := c.Expression
 		if better, ok := componentExpressions[x]; ok {
+			x = better
+		}
+		if better, ok := swappedExpressions[[2]string{s.URL, c.Definition}]; ok {
 			x = better
 		}
 		p.components = append(p.components, component{url: c.Definition, express: x})

@@ -9,7 +9,6 @@ import "firebreak/gate"
 type sealed struct {
 	h    gate.Header
 	body []byte
-	hash [32]byte
 }
 
 type veil[T any] struct{ p **T }
