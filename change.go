@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"firebreak/fhir"
 	"firebreak/fhir/patch"
@@ -36,7 +37,7 @@ func (s *Server) change(ctx context.Context, v *visit, m *gate.Permit, i *fhir.I
 		}
 	}
 	effects, again, err := s.commit(ctx, v, m, i.Kind, func(t Tx) ([]effect, error) {
-		e, err := s.apply(t, v, m, i)
+		e, err := s.apply(t, m, i)
 		return []effect{e}, err
 	})
 	if err != nil {
@@ -63,16 +64,26 @@ func (s *Server) show(m *gate.Permit, v *visit, e effect, pretty bool) (gate.Cle
 }
 
 // apply does one change inside a transaction.
-func (s *Server) apply(t Tx, v *visit, m *gate.Permit, i *fhir.Interaction) (effect, error) {
+func (s *Server) apply(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, error) {
+	target, err := s.subject(t, m, i)
+	if err != nil {
+		return effect{}, err
+	}
+	return s.applyTo(t, m, i, target, "")
+}
+
+// applyTo does one change to its judged target, nil when there is none to see.
+// What it creates gets the id, or a new one for "".
+func (s *Server) applyTo(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.Judged, id string) (effect, error) {
 	switch i.Kind {
 	case fhir.Create:
-		return s.create(t, m, i)
+		return s.create(t, m, i, target, id)
 	case fhir.Update:
-		return s.update(t, m, i)
+		return s.update(t, m, i, target, id)
 	case fhir.Patch:
-		return s.patch(t, m, i)
+		return s.patch(t, m, i, target)
 	case fhir.Delete:
-		return s.delete(t, m, i)
+		return s.delete(t, m, i, target)
 	}
 	return effect{}, fhir.NewProblem(fhir.NotSupported, "the interaction is not supported")
 }
@@ -80,17 +91,18 @@ func (s *Server) apply(t Tx, v *visit, m *gate.Permit, i *fhir.Interaction) (eff
 // create stores a new resource under an id of our choice. With If-None-Exist it
 // answers with the match instead, if there is one in what the caller may see
 // (http.html#ccreate).
-func (s *Server) create(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, error) {
-	if i.Query != nil {
-		match, err := s.match(t, m, i, fhir.ActRead)
-		if err != nil {
-			return effect{}, err
-		}
-		if match != nil {
-			return effect{judged: *match, shape: gate.Shape{Status: http.StatusOK, Location: true, Return: i.Return}}, nil
-		}
+func (s *Server) create(t Tx, m *gate.Permit, i *fhir.Interaction, match *gate.Judged, id string) (effect, error) {
+	if match != nil {
+		return effect{judged: *match, shape: gate.Shape{Status: http.StatusOK, Location: true, Return: i.Return}}, nil
 	}
-	return s.make(t, m, i, s.ids.Resource(), http.MethodPost, fhir.ActCreate)
+	return s.make(t, m, i, s.newID(id), http.MethodPost, fhir.ActCreate)
+}
+
+func (s *Server) newID(id string) string {
+	if id == "" {
+		return s.ids.Resource()
+	}
+	return id
 }
 
 // make stores the first version of a resource.
@@ -136,13 +148,9 @@ func (s *Server) draft(content fhirjson.Node, typ, id, method string) (gate.Draf
 }
 
 // update replaces a resource (http.html#update).
-func (s *Server) update(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, error) {
-	target, err := s.target(t, m, i, fhir.ActUpdate)
-	if err != nil {
-		return effect{}, err
-	}
+func (s *Server) update(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.Judged, id string) (effect, error) {
 	if target == nil {
-		return s.updateAbsent(t, m, i)
+		return s.updateAbsent(t, m, i, id)
 	}
 	before := target.Header()
 	if err := precondition(i, before); err != nil {
@@ -161,9 +169,7 @@ func (s *Server) update(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, erro
 
 // replace judges a new version against what it replaces, and stores it.
 func (s *Server) replace(t Tx, m *gate.Permit, before gate.Judged, after gate.Draft, ret fhir.Return) (effect, error) {
-	if !after.Header.LastUpdated.After(before.Header().LastUpdated) {
-		after.Header.LastUpdated = before.Header().LastUpdated
-	}
+	after.Header.LastUpdated = later(after.Header.LastUpdated, before)
 	j, err := s.gate.JudgeChange(m, fhir.ActUpdate, &before, &after, t.Facts)
 	if err != nil {
 		return effect{}, err
@@ -178,17 +184,26 @@ func (s *Server) replace(t Tx, m *gate.Permit, before gate.Judged, after gate.Dr
 	return effect{judged: j, shape: shape, changed: true}, nil
 }
 
+// later is now, or the next millisecond after the version before: the versions
+// of a resource have times of their own, so that times alone order a history.
+func later(now time.Time, before gate.Judged) time.Time {
+	if last := before.Header().LastUpdated; !now.After(last) {
+		return last.Add(time.Millisecond)
+	}
+	return now
+}
+
 // updateAbsent answers an update of what is not there. A conditional one
 // creates; by id only principals with the right to import may, for whoever may
 // choose ids could find out which are taken.
-func (s *Server) updateAbsent(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, error) {
+func (s *Server) updateAbsent(t Tx, m *gate.Permit, i *fhir.Interaction, id string) (effect, error) {
 	switch {
 	case i.IfMatch != "":
 		return effect{}, errStale
 	case i.ID == "" && i.Resource.Root().Field("id").Exists() && !m.MayImport(i.Type):
 		return effect{}, errNoClientID
 	case i.ID == "" && !i.Resource.Root().Field("id").Exists():
-		return s.make(t, m, i, s.ids.Resource(), http.MethodPut, fhir.ActCreate)
+		return s.make(t, m, i, s.newID(id), http.MethodPut, fhir.ActCreate)
 	case !m.MayImport(i.Type):
 		return effect{}, errNoClientID
 	}
@@ -197,11 +212,7 @@ func (s *Server) updateAbsent(t Tx, m *gate.Permit, i *fhir.Interaction) (effect
 
 // patch changes a resource by operations on the caller's view of it
 // (http.html#patch). The result goes through the checks of an update.
-func (s *Server) patch(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, error) {
-	target, err := s.target(t, m, i, fhir.ActUpdate)
-	if err != nil {
-		return effect{}, err
-	}
+func (s *Server) patch(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.Judged) (effect, error) {
 	switch {
 	case target == nil:
 		return effect{}, fhir.Absent()
@@ -228,11 +239,7 @@ func (s *Server) patch(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, error
 
 // delete buries a resource under a tombstone; its history remains. Deleting
 // what is not there, is hidden, or is deleted already answers the same 204.
-func (s *Server) delete(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, error) {
-	target, err := s.target(t, m, i, fhir.ActDelete)
-	if err != nil {
-		return effect{}, err
-	}
+func (s *Server) delete(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.Judged) (effect, error) {
 	if target == nil || target.Header().Deleted {
 		return effect{empty: true}, nil
 	}
@@ -245,9 +252,7 @@ func (s *Server) delete(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, erro
 	}
 	h := target.Header()
 	h.Version, h.LastUpdated, h.Method = s.ids.Version(), s.clock.Now().Truncate(1e6), http.MethodDelete
-	if h.LastUpdated.Before(target.Header().LastUpdated) {
-		h.LastUpdated = target.Header().LastUpdated
-	}
+	h.LastUpdated = later(h.LastUpdated, *target)
 	j = j.Tombstone(h)
 	if err := t.Commit(j); err != nil {
 		return effect{}, err

@@ -3,6 +3,7 @@ package firebreak_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -23,13 +24,18 @@ func (a *asker) change() request {
 
 func (a *asker) oneChange() request {
 	typ := a.one("Observation", "Observation", "Observation", "Condition", "Patient", "CareTeam", "Encounter", "DiagnosticReport", "Medication", "Appointment", "Organization")
-	if l := slices.DeleteFunc(slices.Clone(a.types), func(s string) bool { return s == "AuditEvent" }); len(l) > 0 && a.chance(60) {
+	if l := slices.DeleteFunc(slices.Clone(a.types), func(s string) bool { return s == "AuditEvent" }); len(l) > 0 && a.chance(40) {
+		typ = pick(a.r, l)
+	} else if l := slices.Sorted(maps.Keys(a.mine)); len(l) > 0 && a.chance(60) {
 		typ = pick(a.r, l)
 	}
-	ref := typ + "/" + a.id(typ)
+	ref := typ + "/" + a.target(typ)
 	var header []string
 	if a.chance(25) {
 		header = []string{`If-Match: W/"` + a.version(ref) + `"`}
+		if l := a.versions[ref]; len(l) > 0 && a.chance(50) {
+			header = []string{`If-Match: W/"` + l[len(l)-1] + `"`}
+		}
 	} else if a.chance(4) {
 		header = []string{"If-None-Match: *"}
 	}
@@ -60,7 +66,7 @@ func (a *asker) oneChange() request {
 func (a *asker) condition(typ string) string {
 	switch a.number(1, 5) {
 	case 1:
-		return "_id=" + a.id(typ)
+		return "_id=" + a.target(typ)
 	case 2:
 		return strings.Join(a.criteria(typ, 1), "&")
 	case 3:
@@ -88,6 +94,9 @@ func (a *asker) revised(ref string) string {
 }
 
 func (a *asker) jsonPatch() string {
+	if a.chance(40) { // fits every resource
+		return encode([]obj{{"op": "add", "path": "/language", "value": a.one("de", "fr")}})
+	}
 	ops := []obj{
 		{"op": "test", "path": "/status", "value": "final"},
 		{"op": "replace", "path": "/status", "value": a.one("final", "amended", "wrong!")},
@@ -112,10 +121,13 @@ func (a *asker) bundle() request {
 	var made []string
 	for n := range a.number(1, 4) {
 		var q request
-		switch a.number(1, 6) {
+		switch a.number(1, 7) {
 		case 1:
 			ref := a.typ()
 			q = request{method: "GET", url: ref + "/" + a.id(ref)}
+		case 7:
+			typ := a.typ()
+			q = pick(a.r, []request{a.history(typ, typ+"/"+a.id(typ)), a.compartment(), a.read(typ + "/" + a.id(typ)), {method: "GET", url: "Patient/" + a.id("Patient") + "/$everything"}}[:a.number(3, 4)])
 		case 2:
 			typ := a.typ()
 			q = request{method: "GET", url: typ + "?" + a.search(typ)}

@@ -87,3 +87,29 @@ func TestAConditionMatchesOnlyWhatMayBeSearched(t *testing.T) {
 		}
 	}
 }
+
+// A link names the last row of its page. That the row is hidden now, or gone, is
+// not for the link to tell: it goes on from where it stood.
+func TestAPageGoesOnFromWhatIsHiddenNow(t *testing.T) {
+	for _, url := range []string{"Observation?_count=1", "Observation?_count=1&_sort=code", "Observation/_history?_count=1", "_history?_count=1"} {
+		var got [2]answer
+		for n := range got {
+			s := newSide(t, openers()[0], standard(), nil)
+			for _, id := range []string{"o", "p", "q"} {
+				s.put("importer", reading(id, "a", ""))
+			}
+			first := s.do("adams", "GET", url, "")
+			shown := dig(first.json(t)["entry"].([]any)[0], "resource", "id").(string)
+			s.put("importer", reading(shown, "a", labelledV))
+			if n == 1 {
+				s.forget(&record{typ: "Observation", id: shown}, s.dump()["Observation/"+shown])
+			}
+			s.n = 100
+			s.clock.Set(start.Add(5 * time.Minute))
+			got[n] = s.do("adams", "GET", nextLink(first.body), "")
+		}
+		if got[0].status != 200 || got[0].body != got[1].body {
+			t.Errorf("%s: with a hidden record %v\nwithout %v", url, got[0], got[1])
+		}
+	}
+}

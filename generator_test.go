@@ -1,8 +1,8 @@
 package firebreak_test
 
 import (
-	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -166,16 +166,18 @@ func (m *maker) identifiers() any {
 	return []any{obj{"system": "urn:ids", "value": m.identifier()}}
 }
 
-// period is over, in force, to begin, or ends while requests are made.
+// period is over, in force, to begin, or begins or ends while requests are made.
 func (m *maker) period() any {
 	at := func(d time.Duration) string { return start.Add(d).Format(time.RFC3339) }
-	switch m.number(0, 3) {
+	switch m.number(0, 4) {
 	case 0:
 		return obj{"start": "2025-01-01T00:00:00Z", "end": at(-24 * time.Hour)}
 	case 1:
 		return obj{"start": "2025-01-01T00:00:00Z"}
 	case 2:
 		return obj{"start": "2099-01-01T00:00:00Z"}
+	case 3:
+		return obj{"start": at(time.Duration(m.number(3, 9)) * time.Minute)}
 	}
 	return obj{"end": at(3 * time.Minute)}
 }
@@ -263,18 +265,25 @@ func short(typ string) string { return string(typ[0]|0x20) + string(typ[len(typ)
 
 // next adds a version: a new body, a change of labels or of the writer, a tombstone.
 func (m *maker) next(r *record, at time.Time) {
-	v := version{typ: r.typ, id: r.id, at: at, by: m.anyone(r.typ)}
+	v := version{typ: r.typ, id: r.id, vid: fmt.Sprintf("v%016x", m.r.Uint64()), at: at, by: m.anyone(r.typ)}
 	if len(r.versions) > 0 && !r.current().deleted && m.chance(12) {
-		v.deleted, v.by = true, r.current().by
+		v.deleted, v.by, v.body = true, r.current().by, r.current().body
 		r.versions = append(r.versions, v)
 		return
 	}
 	v.body = m.resource(r.typ, r.id)
-	b, err := json.Marshal(v.body)
-	if err != nil {
-		panic(err)
-	}
-	v.raw = string(b)
+	v.raw = encode(v.body)
+	r.versions = append(r.versions, v)
+}
+
+// relabel adds a version with the content of the one before and, it may be,
+// other labels and another writer.
+func (m *maker) relabel(r *record, at time.Time) {
+	old := r.current()
+	v := version{typ: r.typ, id: r.id, vid: fmt.Sprintf("v%016x", m.r.Uint64()), at: at, by: m.anyone(r.typ), body: maps.Clone(old.body)}
+	delete(v.body, "meta")
+	m.labels(v.body)
+	v.raw = encode(v.body)
 	r.versions = append(r.versions, v)
 }
 
@@ -292,13 +301,10 @@ func newWorld(t testing.TB, o opener, seed uint64) *world {
 	w.people = cast(m.r)
 	w.a = newSide(t, o, w.people, w.rules)
 	loaded := m.history()
-	seeds := map[*version]int{}
-	for n, r := range loaded {
-		w.order = append(w.order, r.ref())
+	for _, r := range loaded {
 		for k := range r.versions {
 			v := &r.versions[k]
-			seeds[v] = 1_000_000 + n*1000 + k
-			w.a.load(v, seeds[v])
+			w.a.load(v)
 			w.known[r.ref()+"/"+v.vid] = v.by
 		}
 	}
@@ -306,7 +312,7 @@ func newWorld(t testing.TB, o opener, seed uint64) *world {
 	w.refresh()
 	w.choose(m)
 	w.b = newSide(t, o, w.people, w.rules)
-	w.loadB(loaded, seeds)
+	w.align(m)
 	return w
 }
 
@@ -347,26 +353,4 @@ func (w *world) share() float64 {
 		}
 	}
 	return float64(hidden) / float64(all)
-}
-
-// loadB gives world B what is in V, and the ties of what is not.
-func (w *world) loadB(loaded []*record, seeds map[*version]int) {
-	o := w.oracle(w.who)
-	var ties []tie
-	for _, t := range o.ties {
-		if !o.inV(t.source, len(t.source.versions)-1) {
-			ties = append(ties, t)
-		}
-	}
-	for n, r := range w.records {
-		for k := range r.versions {
-			v := &loaded[n].versions[k]
-			// A tombstone needs what it buried.
-			if o.inV(r, k) || k+1 < len(r.versions) && r.versions[k+1].deleted && o.inV(r, k+1) {
-				w.b.load(v, seeds[v])
-			}
-		}
-	}
-	w.b.giveTies(ties)
-	w.b.clock.Set(start)
 }

@@ -53,6 +53,12 @@ var searchMutants = []mutant{
 		sum = [32]byte{}
 	}
 `}}, physician},
+	{"numbers in order of creation", "a hidden record moves no sort order: not by how old it is when it is shown", []edit{{"store/commit.go", `		n.rid = ridOf(h.Type, h.ID)
+`, `		n.rid = ridOf(h.Type, h.ID)
+		if mutant("numbers in order of creation") {
+			n.rid = nextNumber(t.s)
+		}
+`}}, physician},
 	{"chain, inside out", eachHop, []edit{{"store/search.go", `		ref, to := t.newAlias(), t.newAlias()
 `, `		if mutant("chain, inside out") {
 			v = everything

@@ -25,7 +25,8 @@ import (
 // V for its update only is in world B but must not be found there either. A
 // tombstone is judged by the version that it buried. A tie is authority and not
 // data: it is in force in both worlds, whoever may see the care team that it
-// comes from. The order in which resources came to be is kept in B (see load).
+// comes from. The order in which resources came to be is not V's: world B comes to
+// hold them in another.
 type oracle struct {
 	p     gate.Identity
 	rules []variant // beside the default policies
@@ -47,7 +48,7 @@ type version struct {
 	deleted      bool
 	by           writer
 	at           time.Time
-	raw          string
+	method, raw  string
 }
 
 // record is a resource with its versions, oldest first.

@@ -34,12 +34,14 @@ type asker struct {
 	versions map[string][]string // by Type/id: all version ids, visible or not
 	seen     map[string][]string // by type: ids that are visible, or were made here
 	types    []string            // of these
+	mine     map[string][]string // by type: ids that the principal may change
 	writes   bool                // the principal's scopes allow some change
 	requests []request           // that named themselves, to be sent again
+	links    []string            // to pages, kept for later
 }
 
 func newAsker(m *maker, w *world) *asker {
-	a := &asker{maker: m, w: w, versions: map[string][]string{}, seen: map[string][]string{}}
+	a := &asker{maker: m, w: w, versions: map[string][]string{}, seen: map[string][]string{}, mine: map[string][]string{}}
 	for _, scope := range strings.Fields(w.people[w.who].Scope) {
 		_, letters, _ := strings.Cut(scope, ".")
 		letters, _, _ = strings.Cut(letters, "?")
@@ -49,6 +51,9 @@ func newAsker(m *maker, w *world) *asker {
 	for _, r := range w.records {
 		if o.inV(r, len(r.versions)-1) {
 			a.seen[r.typ] = append(a.seen[r.typ], r.id)
+		}
+		if o.may("update", r.current()) {
+			a.mine[r.typ] = append(a.mine[r.typ], r.id)
 		}
 		for _, v := range r.versions {
 			a.versions[r.ref()] = append(a.versions[r.ref()], v.vid)
@@ -72,8 +77,16 @@ func (a *asker) learn(got answer) {
 	if len(a.versions[ref]) == 0 {
 		a.ids[part[0]] = append(a.ids[part[0]], part[1])
 		a.seen[part[0]] = append(a.seen[part[0]], part[1])
+		a.mine[part[0]] = append(a.mine[part[0]], part[1])
 	}
 	a.versions[ref] = append(a.versions[ref], part[3])
+}
+
+// keep remembers a page link, to go on with after something else.
+func (a *asker) keep(link string) {
+	if a.chance(20) {
+		a.links = append(a.links, link)
+	}
 }
 
 func (a *asker) typ() string {
@@ -94,6 +107,14 @@ func (a *asker) id(typ string) string {
 		return pick(a.r, l)
 	}
 	return a.existing(typ)
+}
+
+// target is the id of something to change.
+func (a *asker) target(typ string) string {
+	if l := a.mine[typ]; len(l) > 0 && a.chance(50) {
+		return pick(a.r, l)
+	}
+	return a.id(typ)
 }
 
 func (a *asker) version(ref string) string {
@@ -171,7 +192,8 @@ var parameters = map[string][]string{
 		"code-value-quantity={code}$gt{num}", "_has:DiagnosticReport:result:code={code}", "_has:Observation:has-member:code={code}", "patient._has:Condition:patient:code={code}",
 		"_has:DiagnosticReport:result:subject:Patient.name={name}", "value-quantity:missing={bool}", "encounter:missing={bool}", "subject.name:exact=Ann", "_has:Observation:has-member:_has:DiagnosticReport:result:status=final",
 		"encounter.patient.name={name}", "subject:Patient.general-practitioner:Practitioner.name={name}", "has-member:Observation.has-member:Observation.status=final",
-		"has-member:Observation.subject:Patient.name={name}", "has-member:Observation._has:DiagnosticReport:result:date:missing=true", "_has:Observation:has-member:_has:DiagnosticReport:result:date=ge2026-01-04"},
+		"has-member:Observation.subject:Patient.name={name}", "subject:identifier=urn:ids|{ident}", "subject=https://test.invalid/fhir/Patient/{Patient}", "patient=Patient/{Patient},{Patient}",
+		"subject=Patient/{Patient}/_history/1", "identifier:of-type=urn:ids|a|{ident}", "code:in=http://x.invalid/vs", "date=ge{day}&date=le{day}", "code={code}&category={cat}&status=final", "has-member:Observation._has:DiagnosticReport:result:date:missing=true", "_has:Observation:has-member:_has:DiagnosticReport:result:date=ge2026-01-04"},
 	"Condition": {"code={code}", "category={cat}", "patient={Patient}", "subject:Patient.name={name}", "encounter={Encounter}", "encounter.status=planned", "onset-date={pfx}{day}", "patient.gender=male",
 		"category:missing={bool}", "encounter._has:Observation:encounter:code={code}"},
 	"Encounter": {"status=finished", "class=AMB", "patient={Patient}", "subject:Patient.name={name}", "service-provider.name={oname}", "participant={Practitioner}", "date={pfx}{day}",
@@ -192,8 +214,9 @@ var parameters = map[string][]string{
 var common = []string{"_id={TYPE}", "_id={TYPE},{TYPE},{TYPE}", "_lastUpdated={pfx}{instant}", "_security={conf}", "_security:not={conf}", "_security:missing={bool}", "identifier={ident}"}
 
 var sorts = map[string][]string{
-	"Patient": {"family", "-birthdate", "name,-_id", "gender,birthdate", "organization"}, "Observation": {"date", "-date", "code,-date", "-value-quantity", "category,-_lastUpdated", "patient,code"},
-	"Condition": {"code", "-onset-date,code"}, "Encounter": {"date,-status", "-_id"},
+	"Patient": {"family", "-birthdate", "name,-_id", "gender,birthdate", "organization", "active,gender"}, "Observation": {"date", "-date", "code,-date", "-value-quantity", "category,-_lastUpdated", "patient,code", "status,category,code"},
+	"Condition": {"code", "-onset-date,code", "category,patient"}, "Encounter": {"date,-status", "-_id", "class,status"}, "DiagnosticReport": {"date,code", "-code"}, "MedicationRequest": {"status,-authoredon"},
+	"CareTeam": {"status,date", "patient"}, "Practitioner": {"family,name"}, "Organization": {"name,-_lastUpdated", "partof"}, "Appointment": {"status,-_id"},
 }
 
 var includes = map[string][]string{
@@ -253,19 +276,22 @@ func (a *asker) search(typ string) string {
 
 // ask is the next request.
 func (a *asker) ask() request {
+	if len(a.links) > 0 && a.chance(3) {
+		return request{kind: "kept page", method: "GET", url: pick(a.r, a.links)}
+	}
 	n := a.number(1, 100)
 	typ := a.typ()
 	id := a.id(typ)
 	ref := typ + "/" + id
 	switch {
 	case n <= 30:
-		return request{kind: "search", method: "GET", url: typ + "?" + a.search(typ)}
+		return a.find(typ)
 	case n <= 33:
 		return request{kind: "search by POST", method: "POST", url: typ + "/_search", body: a.search(typ), header: []string{"Content-Type: application/x-www-form-urlencoded"}}
 	case n <= 37:
 		return a.compartment()
 	case n <= 40:
-		q := []string{"_type=" + a.typ() + "," + a.typ(), "_lastUpdated=" + a.fill("{pfx}{instant}"), "_sort=-_lastUpdated,_id", "_count=" + fmt.Sprint(a.number(0, 6)), "_id=" + id, "_security=R"}
+		q := []string{"_type=" + a.typ() + "," + a.typ(), "_type=Patient,Observation&_sort=" + a.one("date", "patient,_id", "-code"), "_revinclude=*", "_lastUpdated=" + a.fill("{pfx}{instant}"), "_sort=-_lastUpdated,_id", "_count=" + fmt.Sprint(a.number(0, 6)), "_id=" + id, "_security=R"}
 		a.r.Shuffle(len(q), func(i, j int) { q[i], q[j] = q[j], q[i] })
 		return request{kind: "system search", method: "GET", url: "?" + strings.Join(q[:a.number(1, 4)], "&")}
 	case n <= 48:
@@ -284,12 +310,27 @@ func (a *asker) ask() request {
 	case n <= 73 && len(a.requests) > 0:
 		q := pick(a.r, a.requests)
 		q.kind = "repeated"
+		if q.method == "POST" && q.url != "" && a.chance(20) {
+			q.body = encode(a.resource(q.url, "")) // the id names another request
+		}
 		return q
 	}
 	if !a.writes && a.chance(85) {
-		return request{kind: "search", method: "GET", url: typ + "?" + a.search(typ)}
+		return a.find(typ)
 	}
 	return a.change()
+}
+
+// find is a search by GET.
+func (a *asker) find(typ string) request {
+	q := request{kind: "search", method: "GET", url: typ + "?" + a.search(typ)}
+	switch a.number(1, 20) {
+	case 1:
+		q.kind, q.method = "HEAD of a search", "HEAD"
+	case 2:
+		q.header = []string{"Prefer: handling=" + a.one("strict", "lenient")}
+	}
+	return q
 }
 
 func (a *asker) read(ref string) request {
@@ -340,7 +381,10 @@ func (a *asker) oddity(ref string) request {
 		{method: "POST", url: "Patient/$validate", body: `{"resourceType":"Patient","gender":"x"}`}, {method: "GET", url: "Observation?subject:Patient.nothing=1"}, {method: "DELETE", url: "Patient"},
 		{method: "GET", url: "Device?_count=1"}, {method: "GET", url: "?_page=AAAA"}, {method: "POST", url: ref, body: `{}`}, {method: "GET", url: "Group/_history"},
 		{method: "GET", url: "Observation?unknown=1", header: []string{"Prefer: handling=strict"}}, {method: "POST", url: "", body: `{"resourceType":"Bundle","type":"batch"}`},
-	}[a.number(0, 15)]
+		{method: "GET", url: ref + "?_format=xml"}, {method: "GET", url: ref, header: []string{"Accept: application/fhir+xml"}}, {method: "GET", url: "Encounter/" + a.id("Encounter") + "/$everything"},
+		{method: "GET", url: "Observation?_text=noted"}, {method: "GET", url: "Patient/" + a.id("Patient") + "/$everything?_count=0"}, {method: "HEAD", url: ref + "/_history"}, {method: "PUT", url: ref, body: `{"resourceType":"Patient","id":"other"}`},
+		{method: "GET", url: ref + "/_history/" + a.version(ref) + "?_summary=true"}, {method: "GET", url: "Patient/" + a.id("Patient") + "/Observation/" + a.id("Observation")},
+	}[a.number(0, 24)]
 	q.kind = "oddity"
 	return q
 }

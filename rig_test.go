@@ -42,8 +42,9 @@ func (p people) Authenticate(_ context.Context, req *fhir.Request) (gate.Identit
 // seeded makes identifiers from a seed that is set before each request, so that
 // two servers given the same requests choose the same.
 type seeded struct {
-	mu sync.Mutex
-	r  *rand.Rand
+	mu      sync.Mutex
+	r       *rand.Rand
+	version string // the next version's id, when it is settled
 }
 
 func (s *seeded) seed(text string) {
@@ -61,7 +62,12 @@ func (s *seeded) text(prefix string) string {
 }
 
 func (s *seeded) Resource() string { return s.text("r") }
-func (s *seeded) Version() string  { return s.text("v") }
+func (s *seeded) Version() string {
+	if s.version != "" {
+		return s.version
+	}
+	return s.text("v")
+}
 func (s *seeded) Nonce(b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,9 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -20,60 +19,12 @@ import (
 	"firebreak/authz"
 	"firebreak/clock"
 	"firebreak/fhir"
+	"firebreak/fhir/r4"
 	"firebreak/fhir/search"
 	"firebreak/gate"
-	"firebreak/internal/service"
 	"firebreak/policies"
 	"firebreak/store"
 )
-
-// An opener gives an empty store, and its database, into which the harness
-// writes the ties of world B.
-type opener struct {
-	name string
-	open func(testing.TB, store.Options) (*store.Store, *sql.DB)
-}
-
-// openers are the stores that the two worlds are tried on.
-func openers() []opener {
-	return []opener{{"sqlite", memorySQLite}, {"postgres", newPostgres}}
-}
-
-func newPostgres(t testing.TB, opt store.Options) (*store.Store, *sql.DB) {
-	t.Helper()
-	url := service.Postgres(t)
-	s, err := store.OpenPostgres(context.Background(), url, opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("pgx", url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	return s, db
-}
-
-// memorySQLite is a SQLite store in memory where the machine has such a place.
-func memorySQLite(t testing.TB, opt store.Options) (*store.Store, *sql.DB) {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "firebreak")
-	if err != nil {
-		dir = t.TempDir()
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	path := filepath.Join(dir, "store.db")
-	s, err := store.OpenSQLite(context.Background(), path, opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	return s, db
-}
 
 // side is one of the two worlds: a server, and a way to write as anyone.
 type side struct {
@@ -158,30 +109,60 @@ func newSide(t testing.TB, o opener, who people, extra []variant) *side {
 // start is when the requests of a world begin; what is loaded is older.
 var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// load writes a version, at its time and as its writer. Worlds load resources
-// in the order in which A came to have them, and every version with the same
-// identifiers, so that what both hold is the same bytes.
-func (s *side) load(v *version, seed int) {
+// load writes a version, at its time, as its writer and under its version id, so
+// that what two worlds hold of it is the same bytes, in whatever order they come
+// to hold it.
+func (s *side) load(v *version) {
 	s.t.Helper()
-	s.loader.n = seed
 	s.clock.Set(v.at.Add(-time.Second))
+	s.ids.version = v.vid
 	method, body := "PUT", v.raw
 	if v.deleted {
 		method, body = "DELETE", ""
 	}
 	a := s.loader.do(v.by.String(), method, v.typ+"/"+v.id, body)
+	s.ids.version = ""
 	if a.status >= 300 {
 		s.t.Fatalf("load %s/%s: %v\n%s", v.typ, v.id, a, v.raw)
 	}
-	if tag := a.header["Etag"]; len(tag) == 1 {
-		v.vid = strings.Trim(tag[0], `W/"`)
+	if v.method != "" && v.method != method {
+		s.sql("UPDATE version SET method='%s' WHERE version='%s'", v.method, v.vid)
 	}
 }
 
+// sql does to a world what no request can. Its texts are the harness's own.
+func (s *side) sql(format string, args ...any) {
+	s.t.Helper()
+	if _, err := s.db.Exec(fmt.Sprintf(format, args...)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// forget makes it so that a resource has never been. It is written to first, so
+// that the store does not remember it as it was.
+func (s *side) forget(r *record, was []dumped) {
+	s.t.Helper()
+	for _, d := range was {
+		if d.raw != "" {
+			s.load(&version{typ: r.typ, id: r.id, vid: "forgotten", raw: d.raw, at: d.at})
+			break
+		}
+	}
+	for _, table := range []string{"idx_text", "idx_date", "idx_number", "tie", "version", "resource"} {
+		s.sql("DELETE FROM %s WHERE tenant=1 AND rid IN (SELECT o.rid FROM resource o WHERE o.tenant=1 AND o.type=%d AND o.id='%s')", table, typeNumber(r.typ), r.id)
+	}
+}
+
+func typeNumber(typ string) uint16 {
+	n, _ := r4.TypeID(typ)
+	return n
+}
+
 // giveTies puts ties into a world that does not hold the care teams they come
-// from: authority is not data.
+// from, instead of such as it had: authority is not data.
 func (s *side) giveTies(ties []tie) {
 	s.t.Helper()
+	s.sql("DELETE FROM tie WHERE rid<0")
 	for n, t := range ties {
 		since, until := int64(math.MinInt64), int64(math.MaxInt64)
 		if !t.from.IsZero() {
@@ -190,11 +171,8 @@ func (s *side) giveTies(ties []tie) {
 		if !t.until.IsZero() {
 			until = t.until.UnixMilli()
 		}
-		_, err := s.db.Exec(fmt.Sprintf("INSERT INTO tie (tenant, holder, relation, patient, rid, n, since, until) VALUES (1,'%s','%s','%s',%d,%d,%d,%d)",
-			t.holder, "care-team", t.patient, -1-n, n, since, until))
-		if err != nil {
-			s.t.Fatal(err)
-		}
+		s.sql("INSERT INTO tie (tenant, holder, relation, patient, rid, n, since, until) VALUES (1,'%s','%s','%s',%d,%d,%d,%d)",
+			t.holder, "care-team", t.patient, -1-n, n, since, until)
 	}
 }
 
@@ -242,6 +220,18 @@ func (s *side) dump() map[string][]dumped {
 	return out
 }
 
+// newest is the current version of a resource, or nothing.
+func (s *side) newest(ref string) (dumped, bool) {
+	s.t.Helper()
+	now := s.clock.Now()
+	defer s.clock.Set(now)
+	a := s.loader.do("||false", "GET", ref, "")
+	if a.status != 200 {
+		return dumped{}, false
+	}
+	return dumped{vid: strings.Trim(a.header["Etag"][0], `W/"`), raw: a.body}, true
+}
+
 type dumped struct {
 	vid, method, raw string
 	at               time.Time
@@ -256,7 +246,6 @@ type world struct {
 	a, b    *side
 	known   map[string]writer // by Type/id/version: who wrote what the harness loaded
 	records []*record         // of A, as of the last refresh
-	order   []string          // references in the order of creation
 	hidden  float64           // share of versions outside V
 }
 
@@ -268,21 +257,13 @@ func (w *world) oracle(who string) *oracle {
 // principal; a tombstone has writer and body of what it buried.
 func (w *world) refresh() {
 	all := w.a.dump()
-	var order []string
-	for ref := range all {
-		if !slices.Contains(w.order, ref) {
-			order = append(order, ref)
-		}
-	}
-	slices.Sort(order)
-	w.order = append(w.order, order...)
 	w.records = w.records[:0]
 	p := w.people[w.who]
-	for _, ref := range w.order {
+	for _, ref := range slices.Sorted(maps.Keys(all)) {
 		typ, id, _ := strings.Cut(ref, "/")
 		r := &record{typ: typ, id: id}
 		for _, d := range all[ref] {
-			v := version{typ: typ, id: id, vid: d.vid, raw: d.raw, at: d.at, deleted: d.method == "DELETE"}
+			v := version{typ: typ, id: id, vid: d.vid, raw: d.raw, at: d.at, method: d.method, deleted: d.method == "DELETE"}
 			by, loaded := w.known[ref+"/"+d.vid]
 			switch {
 			case v.deleted:

@@ -64,18 +64,31 @@ func (t *Snapshot) History(typ, id string, h *fhir.History, after *gate.Position
 }
 
 func versionPosition(w *row) *gate.Position {
-	return &gate.Position{Type: r4.TypeName(uint16(w.typ)), ID: w.id, Version: w.version}
+	return &gate.Position{Keys: []gate.PositionKey{{Kind: 'i', Int: w.updated}}, Type: r4.TypeName(uint16(w.typ)), ID: w.id, Version: w.version}
 }
 
+// versionRow is where a position stands in a history. The version need not be
+// there: a link must not tell of what it was made for that it is hidden now. Its
+// seq tells apart only versions of one resource and one time.
 func (t *Snapshot) versionRow(p *gate.Position) (*row, error) {
-	var w row
-	q := t.x.statement().add("SELECT "+rowColumns+` FROM resource r JOIN version v ON v.tenant=r.tenant AND v.rid=r.rid
-		WHERE r.tenant=? AND r.type=? AND r.id=? AND v.version=?`, tenantNumber, typeNumber(p.Type), p.ID, p.Version)
-	ok, err := t.x.one(t.ctx, q.String(), q.args, w.dest()...)
-	if err == nil && !ok {
-		err = ErrPosition
+	if len(p.Keys) != 1 {
+		return nil, ErrPosition
 	}
+	w := row{rid: ridOf(p.Type, p.ID), updated: p.Keys[0].Int}
+	q := t.x.statement().add("SELECT seq FROM version WHERE tenant=? AND rid=? AND version=?", tenantNumber, w.rid, p.Version)
+	_, err := t.x.one(t.ctx, q.String(), q.args, &w.seq)
 	return &w, err
+}
+
+// after reports whether a version comes later in a history than where a page ended.
+func (w *row) after(start *row) bool {
+	if w.updated != start.updated {
+		return w.updated < start.updated
+	}
+	if w.rid != start.rid {
+		return w.rid < start.rid
+	}
+	return w.seq < start.seq
 }
 
 func (v *visibility) asksContent() bool {
@@ -190,7 +203,6 @@ func (t *Snapshot) sealHistory(action fhir.Action, w *row) (gate.Sealed, bool, e
 func (t *Snapshot) historyByContent(action fhir.Action, typ, id string, h *fhir.History, start *row) (gate.Found, error) {
 	found := gate.Found{}
 	var at, last *row
-	reached := start == nil
 	// replaced: a version seen on the way replaced the older ones before _at.
 	replaced := map[int64]bool{}
 	for {
@@ -207,16 +219,13 @@ func (t *Snapshot) historyByContent(action fhir.Action, typ, id string, h *fhir.
 				replaced[rows[i].rid] = !h.At.IsZero() && rows[i].updated <= h.At.UnixMilli()
 				found.Total++
 				switch {
-				case !reached:
+				case start != nil && !rows[i].after(start):
 				case len(found.Matches) < h.Count:
 					found.Matches = append(found.Matches, s)
 					last = &rows[i]
 				case found.Next == nil && h.Count > 0:
 					found.Next = versionPosition(last)
 				}
-			}
-			if start != nil && rows[i].rid == start.rid && rows[i].seq == start.seq {
-				reached = true
 			}
 		}
 		if len(rows) < 500 {

@@ -10,6 +10,13 @@ import (
 const currentFrom = ` FROM resource r JOIN version v ON v.tenant=r.tenant AND v.rid=r.rid AND v.seq=r.seq
 	WHERE r.tenant=? AND r.type=? AND r.id=?`
 
+// Under is the same snapshot under another permit, after Together.
+func (t *Snapshot) Under(m *gate.Permit) *Snapshot {
+	snap := *t
+	snap.m = m
+	return &snap
+}
+
 // Read finds the current version of a resource, or its tombstone. What the
 // caller may not read is not found.
 func (t *Snapshot) Read(typ, id string) (gate.Sealed, bool, error) {

@@ -65,18 +65,6 @@ func (t *Snapshot) overtime(err error) error {
 	return err
 }
 
-// rid is the number of a resource, whether the caller may see it or not: what
-// is compared with it is shown only where the caller may.
-func (t *Snapshot) rid(typ, id string) (int64, error) {
-	var rid int64
-	q := t.x.statement().add("SELECT rid FROM resource WHERE tenant=? AND type=? AND id=?", tenantNumber, typeNumber(typ), id)
-	found, err := t.x.one(t.ctx, q.String(), q.args, &rid)
-	if err == nil && !found {
-		err = ErrPosition
-	}
-	return rid, err
-}
-
 // header is what the gate may know of a row, with the caller's relations to its
 // subjects as this snapshot has them.
 func (t *Snapshot) header(w *row, ties map[string]bool) (gate.Header, error) {

@@ -3,31 +3,83 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/pressly/goose/v3"
+	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// OpenSQLite opens or creates the embedded store in one file. One process
-// writes to it; others may read it while it runs.
+// ErrLocked is OpenSQLite's error while the store is open already.
+var ErrLocked = errors.New("another process has this store open")
+
+// OpenSQLite opens or creates the embedded store in one file, for this process
+// alone until Close: what another one changed would be unknown to this one's
+// caches, and what it relabelled or deleted would still be shown. SQLite's own
+// tools may read the file meanwhile.
 func OpenSQLite(ctx context.Context, path string, opt Options) (*Store, error) {
+	held, err := lockBeside(path)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	s, err := openSQLite(ctx, path, opt)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, errors.Join(err, held.Close()))
+	}
+	s.held = held
+	return s, nil
+}
+
+func openSQLite(ctx context.Context, path string, opt Options) (*Store, error) {
 	// synchronous=FULL: a commit is acknowledged when the log is on disk.
 	pragmas := []string{"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "foreign_keys(OFF)",
 		"wal_autocheckpoint(8000)", "cache_size(-8000)", "mmap_size(268435456)", "temp_store(MEMORY)"}
 	q := url.Values{"_pragma": pragmas}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, err
 	}
 	s, err := open(ctx, db, sqliteDialect, opt)
 	if err != nil {
-		_ = db.Close()
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
+}
+
+// lockBeside keeps others from the database at path until the result is closed
+// or the process ends, however it ends. The lock is on a file of its own, which
+// stays: SQLite has locks on the database, and POSIX drops those when any
+// descriptor of that file is closed.
+func lockBeside(path string) (io.Closer, error) {
+	// By whatever links the database is reached, it has one lock.
+	real, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if real, err = filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+			real = filepath.Join(real, filepath.Base(path))
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(real+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = ErrLocked
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 var sqliteDialect = dialect{

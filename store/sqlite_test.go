@@ -3,9 +3,12 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 
+	"firebreak/clock"
 	"firebreak/store"
 	"firebreak/store/storetest"
 )
@@ -34,6 +37,30 @@ func TestSQLiteKeepsTheContractAcrossRestarts(t *testing.T) {
 	storetest.RunShared(t, func(t testing.TB) storetest.Opener {
 		return sqliteAt(filepath.Join(t.TempDir(), "a name with ? and % #.db"))
 	})
+}
+
+// TestSQLiteIsOpenOnceAtATime: a second one would not hear of what the first
+// changes, and show from its cache what is hidden by now.
+func TestSQLiteIsOpenOnceAtATime(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "store.db")
+	if err := os.Symlink(dir, filepath.Join(dir, "here")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		first, err := store.OpenSQLite(t.Context(), path, store.Options{Clock: clock.System{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, again := range []string{path, filepath.Join(dir, "here", "store.db")} {
+			if _, err := store.OpenSQLite(t.Context(), again, store.Options{Clock: clock.System{}}); !errors.Is(err, store.ErrLocked) {
+				t.Errorf("%s a second time: %v, want %v", again, err, store.ErrLocked)
+			}
+		}
+		if err := first.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestSQLiteTablesKeepTheContract(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -43,6 +44,7 @@ type Store struct {
 	opt     Options
 	dialect dialect
 	db      *sql.DB
+	held    io.Closer // the lock on an embedded database, else nil
 	readers chan *session
 	all     []*session
 	writer  *writer
@@ -112,6 +114,9 @@ func (s *Store) Close() error {
 			x.close()
 		}
 		s.ended = s.db.Close()
+		if s.held != nil {
+			s.ended = errors.Join(s.ended, s.held.Close())
+		}
 	})
 	return s.ended
 }

@@ -3,8 +3,8 @@
 //
 // It is for tests only and installs nothing: install.sh does, before them. When
 // a service is not there the test is skipped, by the service's name, or fails
-// when FIREBREAK_SERVICES=required. Its surprise: it holds package state, the one
-// server of the process, which Main starts nothing of and stops at the end.
+// when FIREBREAK_SERVICES=required. Its surprise: it holds package state, the
+// servers of the process, of which Main starts none and stops all at the end.
 package service
 
 import (
@@ -25,12 +25,23 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The server of this process, started by the first test that asks for it.
+// The servers of this process, each started by the first test that asks for it.
 var (
 	mu      sync.Mutex
-	running *server
-	under   bool // Main runs, so somebody will stop the server
+	running = map[care]*server{}
+	under   bool // Main runs, so somebody will stop the servers
 	number  int
+)
+
+// care is what a server does for its data's sake.
+type care int
+
+const (
+	// quick forgets everything when the machine stops: files in memory where
+	// there is room, no fsync.
+	quick care = iota
+	// durable waits for the disk, as in production.
+	durable
 )
 
 // Main runs a package's tests and then stops what they started. A package that
@@ -44,52 +55,52 @@ func Main(m *testing.M) {
 	code := m.Run()
 	mu.Lock()
 	defer mu.Unlock()
-	if running != nil {
-		running.stop()
-		running = nil
+	for _, s := range running {
+		s.stop()
 	}
+	clear(running)
 	os.Exit(code)
 }
 
-// Postgres is the URL of a new, empty database. It acknowledges commits before
-// they are on disk, which is faster; the database is dropped when t ends.
+// Postgres is the URL of a new, empty database whose commits do not wait for a
+// disk, which is faster; the database is dropped when t ends.
 func Postgres(t testing.TB) string {
 	t.Helper()
-	return database(t, "off")
+	return database(t, quick)
 }
 
 // DurablePostgres is Postgres with commits that wait for the disk, as in production.
 func DurablePostgres(t testing.TB) string {
 	t.Helper()
-	return database(t, "on")
+	return database(t, durable)
 }
 
-func database(t testing.TB, synchronous string) string {
+func database(t testing.TB, c care) string {
 	t.Helper()
 	mu.Lock()
 	defer mu.Unlock()
 	if !under {
 		t.Fatal("service: TestMain does not call service.Main")
 	}
-	if running == nil {
-		s, err := start()
+	s := running[c]
+	if s == nil {
+		var err error
+		s, err = start(c)
 		if errors.Is(err, errAbsent) && os.Getenv("FIREBREAK_SERVICES") != "required" {
 			t.Skip("PostgreSQL is not installed; make services installs it")
 		}
 		if err != nil {
 			t.Fatalf("PostgreSQL: %v", err)
 		}
-		running = s
+		running[c] = s
 	}
 	number++
 	name := "test_" + strconv.Itoa(number)
 	// ICU's collation, so that a test notices where byte order was relied on
 	// and not asked for.
-	if err := running.exec("CREATE DATABASE "+name+" TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'",
-		"ALTER DATABASE "+name+" SET synchronous_commit="+synchronous); err != nil {
+	if err := s.exec("CREATE DATABASE " + name + " TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"); err != nil {
 		t.Fatalf("PostgreSQL: %v", err)
 	}
-	s := running
 	t.Cleanup(func() {
 		if err := s.exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
 			t.Errorf("PostgreSQL: %v", err)
@@ -146,7 +157,7 @@ func credential() (*syscall.Credential, error) {
 	return nil, errors.New("there is no user to run it as")
 }
 
-func start() (*server, error) {
+func start(c care) (*server, error) {
 	bin, err := binaries()
 	if err != nil {
 		return nil, err
@@ -155,23 +166,25 @@ func start() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	parent := os.TempDir()
-	if len(parent) > 60 {
-		parent = "/tmp" // a socket's path has some hundred bytes at most
-	}
-	dir, err := os.MkdirTemp(parent, "firebreak-pg-")
+	dir, err := os.MkdirTemp(parent(c), prefix)
 	if err != nil {
 		return nil, err
 	}
 	s := &server{dir: dir, done: make(chan struct{})}
-	if err := s.launch(bin, cred); err != nil {
+	if err := s.launch(c, bin, cred); err != nil {
 		s.stop()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *server) launch(bin string, cred *syscall.Credential) error {
+// settings of a server: of all, and of a quick one besides.
+var (
+	settings = []string{"listen_addresses=", "max_connections=200", "shared_buffers=128MB", "max_wal_size=1GB", "autovacuum_naptime=5s"}
+	careless = []string{"fsync=off", "full_page_writes=off", "synchronous_commit=off", "wal_level=minimal", "max_wal_senders=0", "max_wal_size=256MB", "min_wal_size=64MB"}
+)
+
+func (s *server) launch(c care, bin string, cred *syscall.Credential) error {
 	if cred != nil {
 		if err := os.Chown(s.dir, int(cred.Uid), int(cred.Gid)); err != nil {
 			return err
@@ -187,9 +200,15 @@ func (s *server) launch(bin string, cred *syscall.Credential) error {
 		return err
 	}
 	defer log.Close()
-	s.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", filepath.Join(s.dir, "data"), "-k", s.dir,
-		"-c", "listen_addresses=", "-c", "max_connections=200", "-c", "shared_buffers=128MB", "-c", "max_wal_size=1GB",
-		"-c", "autovacuum_naptime=5s")
+	s.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", filepath.Join(s.dir, "data"), "-k", s.dir)
+	for _, setting := range settings {
+		s.cmd.Args = append(s.cmd.Args, "-c", setting)
+	}
+	if c == quick {
+		for _, setting := range careless {
+			s.cmd.Args = append(s.cmd.Args, "-c", setting)
+		}
+	}
 	s.cmd.Dir, s.cmd.SysProcAttr, s.cmd.Stdout, s.cmd.Stderr = s.dir, attributes(cred), log, log
 	if err := startBound(s.cmd, s.done); err != nil {
 		s.cmd = nil

@@ -29,8 +29,8 @@ func TestEachDatabaseIsEmptyAndItsOwn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if synchronous != want || fsync != "on" || tables != 0 {
-			t.Errorf("synchronous_commit=%s fsync=%s tables=%d, want %s on 0", synchronous, fsync, tables, want)
+		if synchronous != want || fsync != want || tables != 0 {
+			t.Errorf("synchronous_commit=%s fsync=%s tables=%d, want %s %s 0", synchronous, fsync, tables, want, want)
 		}
 	}
 }

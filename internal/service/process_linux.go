@@ -26,3 +26,12 @@ func startBound(cmd *exec.Cmd, done chan<- struct{}) error {
 	}()
 	return <-started
 }
+
+// free is how many bytes can still be written to a directory; 0 when there is none.
+func free(dir string) uint64 {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0
+	}
+	return s.Bavail * uint64(s.Bsize)
+}
