@@ -4,92 +4,89 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"firebreak/audit"
 	"firebreak/authz"
 	"firebreak/fhir"
 	"firebreak/gate"
+	"firebreak/store"
 )
 
-// explainedBy is a server whose only layer lets the store find everything, tells
-// what the real layers say of it, and then denies: nothing can be released
-// through it.
-func (p Parts) explainedBy(t teller) Parts {
-	p.Layers = []gate.Authorizer{t}
-	p.Log = nil
-	return p
+// Question is a request whose decision is to be explained.
+type Question struct {
+	Authorization string // of whoever would send it: "Bearer …"
+	Method        string // "GET"
+	Target        string // a URL of the service, or what follows its base: "/Patient/123"
+	// Body is what the request would carry; its media type follows from Method
+	// and Target. A change without one is explained as far as it goes.
+	Body []byte
 }
 
-// teller is that layer.
-type teller struct {
-	layers []gate.Authorizer
-	tell   func(gate.Header, []authz.Verdict)
-}
-
-func (teller) Layer() string                                  { return "explain" }
-func (teller) Epoch() string                                  { return "explain" }
-func (teller) MayAssert(gate.Principal, string) (bool, error) { return false, nil }
-func (teller) MayImport(gate.Principal) (bool, error)         { return false, nil }
-
-func (teller) Rule(gate.Principal, fhir.Action, string) (gate.Rule, error) {
-	return gate.Always{}, nil
-}
-
-func (t teller) Decide(who gate.Principal, action fhir.Action, h gate.Header, c *gate.Content) (gate.Decision, error) {
-	if t.tell != nil {
-		t.tell(h, authz.Explain(who, action, h, c, t.layers...))
-	}
-	return gate.Decision{}, nil
-}
-
-// Explain prints how a request would be decided, layer by layer, for whoever
-// the Authorization header stands for: what it touches, what rows must satisfy
-// (net 1), and for one resource what each layer says of it (net 2). It tells
-// hidden from absent, so it is for the operator and never for the wire. That it
-// was asked is on record before it is answered.
-func (i *Instance) Explain(ctx context.Context, authorization, method, target string) (string, error) {
-	path, query, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(target, i.base), "/"), "?")
-	req := &fhir.Request{Method: method, Path: path, Query: query, Authorization: authorization, Visit: rand.Text(), Base: i.base}
-	identity, err := i.parts.Authn.Authenticate(ctx, req)
+// Explain tells how a request would be decided, layer by layer, for whoever the
+// Authorization header stands for: what it touches, what rows must satisfy (net
+// 1), what each layer says of the resource it is about and of what it would
+// make (net 2), and what the wire would answer. All of it is of one snapshot, in
+// which nothing is changed. It tells hidden from absent, so it is for the
+// operator and never for the wire. That it was asked is on record before
+// anything stored is looked at.
+func (i *Instance) Explain(ctx context.Context, q Question) (string, error) {
+	target := strings.TrimPrefix(strings.TrimPrefix(q.Target, i.base), "/")
+	path, query, _ := strings.Cut(target, "?")
+	v := &visit{when: i.clock.Now(), Request: &fhir.Request{Method: q.Method, Path: path, Query: query, Body: q.Body,
+		ContentType: mediaType(q.Method, path), Authorization: q.Authorization, Visit: rand.Text(), Base: i.base}}
+	identity, err := i.parts.Authn.Authenticate(ctx, v.Request)
 	if err != nil {
 		return "", err
 	}
-	record := audit.Record{Kind: audit.Decision, Visit: req.Visit, Time: i.clock.Now(), Tenant: identity.Tenant, Subject: identity.Subject,
-		Issuer: identity.Issuer, FHIRUser: identity.FHIRUser, Peer: "operator", Operation: "explain", Query: []byte(method + " /" + req.Path),
-		Epoch: i.server.gate.Epoch()}
+	record := audit.Record{Kind: audit.Decision, Visit: v.Visit, Time: v.when, Tenant: identity.Tenant, Subject: identity.Subject,
+		Issuer: identity.Issuer, FHIRUser: identity.FHIRUser, Peer: "operator", Operation: "explain", Epoch: i.server.gate.Epoch(),
+		Query: audit.RequestText(v.Method, "/"+target, nil, []byte(formOf(v)))}
 	if _, err := i.journal.Append(ctx, record.Append(nil)); err != nil {
 		return "", fmt.Errorf("audit journal: %w", err)
 	}
-	x := &explanation{i: i, who: gate.NewPrincipal(identity)}
-	x.line("%s /%s", method, strings.TrimPrefix(strings.TrimPrefix(target, i.base), "/"))
-	x.line("as %s (%s), organisation %s, roles %s", identity.Subject, or(identity.FHIRUser, "a system"),
-		or(identity.Organization, "none"), or(strings.Join(identity.Roles, " "), "none"))
-	x.line("scope %s", or(identity.Scope, "none"))
-	interaction, err := i.server.parser.Interaction(req)
+	v.principal = gate.NewPrincipal(identity)
+	x := &explanation{i: i, who: v.principal}
+	x.line("%s /%s", v.Method, target)
+	x.caller(identity)
+	limit := limited(ctx, i.server.limit)
+	defer limit.stop()
+	// A permit for nothing: each look has its own.
+	err = i.store.View(limit, nil, func(t *store.Snapshot) error {
+		if err := t.Together(); err != nil {
+			return err
+		}
+		if err := x.prepare(t); err != nil {
+			return err
+		}
+		return x.request(limit, v)
+	})
 	if err != nil {
-		p := fhir.AsProblem(err)
-		x.line("\nnot understood: %s; the answer is %d whatever is stored", p.Text, p.Code.Status())
-		return x.b.String(), nil
-	}
-	x.plan(fhir.Compile(interaction))
-	if err := x.stored(ctx, interaction); err != nil {
-		return "", err
+		return "", fmt.Errorf("explain: %w", err)
 	}
 	return x.b.String(), nil
 }
 
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
+// mediaType is that of the body of a request with this method and path.
+func mediaType(method, path string) string {
+	switch {
+	case method == http.MethodPatch:
+		return "application/json-patch+json"
+	case method == http.MethodPost && strings.HasSuffix(path, "_search"):
+		return "application/x-www-form-urlencoded"
 	}
-	return s
+	return "application/fhir+json"
 }
 
+// explanation is one under way.
 type explanation struct {
-	i   *Instance
-	who gate.Principal
-	b   strings.Builder
+	i      *Instance
+	who    gate.Principal
+	t      *store.Snapshot
+	teller *Server
+	last   told // by the teller's layer
+	b      strings.Builder
 }
 
 func (x *explanation) line(format string, args ...any) { fmt.Fprintf(&x.b, format+"\n", args...) }
@@ -103,140 +100,154 @@ func (x *explanation) indent(text string) {
 	}
 }
 
-// plan tells what the request touches, whether it may be tried, and net 1.
-func (x *explanation) plan(plan fhir.Plan) {
-	x.line("\nplan")
-	x.indent(plan.Golden())
-	if _, err := x.i.server.gate.Admit(x.who, plan); err != nil {
-		p := fhir.AsProblem(err)
-		x.line("\nadmission: refused, %d (%s), whatever is stored", p.Code.Status(), p.Text)
-	} else {
-		x.line("\nadmission: permitted")
-	}
-	type asked struct {
-		action fhir.Action
-		typ    string
-	}
-	seen := map[asked]bool{}
-	for _, t := range plan.Touches {
-		k := asked{t.Action, t.Type}
-		if t.Optional || seen[k] {
-			continue
-		}
-		seen[k] = true
-		x.line("\nnet 1: what a row of %s must satisfy to %s it", t.Type, t.Action)
-		x.indent(authz.ExplainRules(x.who, t.Action, t.Type, x.i.parts.Layers...))
-	}
+func (x *explanation) caller(id gate.Identity) {
+	x.line("as %s (%s), organisation %s, roles %s", id.Subject, or(id.FHIRUser, "a system"), or(id.Organization, "none"), list(id.Roles))
+	x.line("scope %s, patient in context %s, purpose %s", or(id.Scope, "none"), or(id.Patient, "none"), or(id.Purpose, "none"))
 }
 
-// stored tells of the one resource that the request is about, if it is about one.
-func (x *explanation) stored(ctx context.Context, i *fhir.Interaction) error {
-	if i.ID == "" || i.Type == "" {
-		x.line("\nthe request is about no single resource; each row is judged by these rules")
-		return nil
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
 	}
-	action := fhir.ActRead
-	switch i.Kind {
-	case fhir.Update, fhir.Patch:
-		action = fhir.ActUpdate
-	case fhir.Delete:
-		action = fhir.ActDelete
-	}
-	told := 0
-	verdict := gate.Permits
-	t := teller{layers: x.i.parts.Layers, tell: func(h gate.Header, all []authz.Verdict) {
-		told++
-		x.header(h)
-		x.line("\nnet 2: what each layer says of it")
-		for _, v := range all {
-			if v.Decision.Effect != gate.Permits {
-				verdict = gate.Denies
-			}
-			x.line("    %v", v)
-		}
-	}}
-	all, err := New(x.i.parts.explainedBy(t))
-	if err != nil {
-		return err
-	}
-	plan := fhir.Compile(i)
-	m, err := all.gate.Admit(x.who, plan)
-	if err != nil {
-		return err
-	}
-	row, found, err := x.fetch(ctx, all, m, action, i)
-	if err != nil {
-		return err
-	}
-	if !found {
-		x.line("\nverdict: there is no such resource")
-		return nil
-	}
-	if _, err := all.gate.Judge(m, action, row); err != nil {
-		return err
-	}
-	if told == 0 {
-		x.line("\nverdict: hidden; it belongs to another tenant")
-		return nil
-	}
-	return x.compare(ctx, i, action, verdict)
+	return s
 }
 
-// fetch finds the row under a server's rules.
-func (x *explanation) fetch(ctx context.Context, s *Server, m *gate.Permit, action fhir.Action, i *fhir.Interaction) (row gate.Sealed, found bool, err error) {
-	err = s.backend.View(ctx, m, func(t Snapshot) (err error) {
-		if i.Version != "" {
-			row, found, err = t.Version(i.Type, i.ID, i.Version)
+func list(s []string) string { return or(strings.Join(s, " "), "none") }
+
+// teller is a layer that lets the store find everything, tells what the real
+// layers say of it, and then denies: nothing can be released through it.
+type teller struct {
+	layers []gate.Authorizer
+	tell   func(told)
+}
+
+func (teller) Layer() string                                  { return "explain" }
+func (teller) Epoch() string                                  { return "explain" }
+func (teller) MayAssert(gate.Principal, string) (bool, error) { return false, nil }
+func (teller) MayImport(gate.Principal) (bool, error)         { return false, nil }
+
+// Rule holds for every row, for no record is nobody's. It isn't Always, for
+// which a store need not read the caller's relations to the row: the layers
+// are to be asked about the row with these.
+func (teller) Rule(gate.Principal, fhir.Action, string) (gate.Rule, error) {
+	return gate.Unless{Rule: gate.KeyTest{Relation: gate.SubjectIs}}, nil
+}
+
+func (t teller) Decide(who gate.Principal, action fhir.Action, h gate.Header, c *gate.Content) (gate.Decision, error) {
+	t.tell(told{action, h, authz.Explain(who, action, h, c, t.layers...)})
+	return gate.Decision{}, nil
+}
+
+func (x *explanation) prepare(t *store.Snapshot) (err error) {
+	p := x.i.parts
+	p.Layers, p.Backend, p.Log = []gate.Authorizer{teller{p.Layers, func(d told) { x.last = d }}}, rehearsal{t}, nil
+	x.t = t
+	x.teller, err = New(p)
+	return err
+}
+
+// request tells of the request as it arrived.
+func (x *explanation) request(ctx context.Context, v *visit) error {
+	reads := v.Method == http.MethodGet || v.Method == http.MethodHead
+	if token := pageToken(v.Request); token != "" {
+		x.line("\na further page of a search, by its link: the search is planned and judged anew, as its first page was")
+		a, err := x.rehearse(func(s *Server) (gate.Cleared, error) { return s.further(ctx, v, token) }, nil)
+		x.line("\nverdict: %s", a)
+		return err
+	}
+	i, err := x.i.server.parser.Interaction(v.Request)
+	switch lacks := lacksBody(v.Request, err); {
+	case err == nil && i.Kind == fhir.Capabilities && reads:
+		x.line("\npublic: the CapabilityStatement is the same for everybody, signed in or not; no layer is asked, and nothing stored is looked at")
+		x.line("\nverdict: the wire answers 200")
+		return nil
+	case lacks:
+		if i, err = x.i.server.outline(v.Request); err != nil {
 			return err
 		}
-		row, found, err = t.Read(i.Type, i.ID)
-		return err
-	})
-	return row, found, err
-}
-
-func (x *explanation) header(h gate.Header) {
-	x.line("\nthe resource")
-	x.line("    %s, version %s, by %s at %s%s", h.Reference(), h.Version, h.Method, fhir.FormatInstant(h.LastUpdated), deletedText(h.Deleted))
-	c := h.Class
-	x.line("    class: written for %s, custodian %s, confidentiality %v, sensitivities %s, caveats %s, asserted %v, linked %v",
-		or(c.Organization, "nobody"), or(c.Custodian, "none"), c.Confidentiality, or(strings.Join(c.Sensitivities, " "), "none"),
-		or(strings.Join(c.Caveats, " "), "none"), c.Asserted, c.Linked)
-	x.line("    keys: subjects %s, mentions %s, author %s, encounter %s", or(strings.Join(h.Keys.Subjects, " "), "none"),
-		or(strings.Join(h.Keys.Mentions, " "), "none"), or(h.Keys.Author, "none"), or(h.Keys.Encounter, "none"))
-	x.line("    the caller is in an asserted care team of its patient: %v", h.Facts.CareTeam)
-}
-
-func deletedText(deleted bool) string {
-	if deleted {
-		return ", deleted"
-	}
-	return ""
-}
-
-// compare tells whether net 1 says the same as net 2, and what the wire shows.
-func (x *explanation) compare(ctx context.Context, i *fhir.Interaction, action fhir.Action, verdict gate.Effect) error {
-	s := x.i.server
-	m, err := s.gate.Admit(x.who, fhir.Compile(i))
-	if err != nil {
-		x.line("\nverdict: refused at admission; nothing stored is looked at")
+		return x.interaction(ctx, v, i, bodiless)
+	case err != nil:
+		x.misunderstood(fhir.AsProblem(err))
 		return nil
+	case i.Kind == fhir.Batch || i.Kind == fhir.Transaction:
+		return x.bundle(ctx, v, i)
 	}
-	if action != fhir.ActRead {
-		x.line("\nverdict: to %s it is %s", action, verdict)
-		return nil
+	return x.interaction(ctx, v, i, complete)
+}
+
+func (x *explanation) misunderstood(p *fhir.Problem) {
+	x.line("\nnot understood: %s; the answer is %d whatever is stored", p.Text, p.Code.Status())
+	x.findings(p)
+}
+
+func (x *explanation) findings(p *fhir.Problem) {
+	for _, is := range p.Issues {
+		x.line("    %s: %s", or(is.Expression, "http.body"), is.Text)
 	}
-	_, found, err := x.fetch(ctx, s, m, action, i)
-	if err != nil {
-		return err
-	}
+}
+
+// lacksBody reports whether a request was refused for having no body, which is
+// the last thing that a parser asks for.
+func lacksBody(req *fhir.Request, err error) bool {
+	return err != nil && len(req.Body) == 0 && fhir.AsProblem(err).Expression == "http.body"
+}
+
+// outline is the interaction of a request whose body is not known.
+func (s *Server) outline(req *fhir.Request) (*fhir.Interaction, error) {
+	typ, operation, _ := strings.Cut(req.Path, "/")
 	switch {
-	case found != (verdict == gate.Permits):
-		x.line("\nverdict: THE TWO NETS DIFFER (net 1 finds it: %v); it is withheld, and this is a bug to report", found)
-	case found:
-		x.line("\nverdict: visible; both nets permit")
-	default:
-		x.line("\nverdict: hidden by both nets; the caller gets the 404 of what does not exist")
+	case req.Method == http.MethodPost && req.Path == "":
+		return &fhir.Interaction{Kind: fhir.Batch}, nil
+	case req.Method == http.MethodPost && strings.Contains(operation, "$"):
+		return &fhir.Interaction{Kind: fhir.Operation, Operation: "$validate", Type: typ}, nil
+	case req.Method == http.MethodPost:
+		return &fhir.Interaction{Kind: fhir.Create, Type: typ}, nil
 	}
+	// A deletion names its target as an update and a patch do, and has no body.
+	same := *req
+	same.Method = http.MethodDelete
+	i, err := s.parser.Interaction(&same)
+	if err != nil {
+		return nil, err
+	}
+	i.Kind = fhir.Update
+	if req.Method == http.MethodPatch {
+		i.Kind = fhir.Patch
+	}
+	return i, nil
+}
+
+// bundle tells of each entry of a batch or transaction.
+func (x *explanation) bundle(ctx context.Context, v *visit, i *fhir.Interaction) error {
+	known, note := complete, "each entry is decided as a request of its own; what an earlier entry would change is not taken into account here"
+	if i.Kind == fhir.Transaction {
+		known, note = joint, "all entries are done or none; each is told as far as its target decides, over what is stored now"
+	}
+	x.line("\n%s of %d: %s", i.Kind, len(i.Entries), note)
+	verdict := "the wire answers 200, with an answer for each entry"
+	if i.Kind == fhir.Transaction {
+		verdict = "every entry may be tried; the transaction is answered by the first that fails"
+	}
+	for n := range i.Entries {
+		e := &i.Entries[n]
+		x.line("\n---- %s: %s /%s", e.Place, e.Method, strings.TrimSuffix(e.Path+"?"+e.Query, "?"))
+		switch {
+		case e.Problem != nil:
+			x.misunderstood(e.Problem)
+			continue
+		case e.Interaction.Kind == fhir.Capabilities:
+			x.line("\npublic: the CapabilityStatement is the same for everybody")
+			continue
+		}
+		if err := x.interaction(ctx, v.entry(e), e.Interaction, known); err != nil {
+			return err
+		}
+		if _, err := x.i.server.gate.Admit(x.who, fhir.Compile(e.Interaction)); err != nil && i.Kind == fhir.Transaction {
+			p := fhir.AsProblem(err)
+			x.line("\n---- the whole\n\nverdict: refused at admission, for %s; nothing stored is looked at; %s", e.Place, answered{status: p.Code.Status(), text: string(p.Text)})
+			return nil
+		}
+	}
+	x.line("\n---- the whole\n\nverdict: %s", verdict)
 	return nil
 }

@@ -24,13 +24,13 @@ import (
 // The admin socket, DIR/admin.sock, lets the operator's commands work on a
 // running directory. Whoever connects must be the user who runs the server (or
 // root): the kernel says who it is (SO_PEERCRED), and the socket has mode 0600.
-// One connection is one call: a line of JSON, then the Bundle's bytes; the
-// answer is a line of JSON. It has no way to read a record.
+// One connection is one call: a line of JSON, then the bytes of a Bundle or of a
+// request's body; the answer is a line of JSON. It has no way to read a record.
 
 // operator is what the commands ask: the instance itself, or one that runs.
 type operator interface {
 	Import(ctx context.Context, in firebreak.Import) (firebreak.Imported, error)
-	Explain(ctx context.Context, authorization, method, target string) (string, error)
+	Explain(ctx context.Context, q firebreak.Question) (string, error)
 	Knows(ctx context.Context, reference string) (bool, error)
 }
 
@@ -53,7 +53,7 @@ type result struct {
 
 const (
 	maxCall   = 64 << 10
-	maxBundle = 1 << 30
+	maxBundle = 1 << 30 // bytes that follow a call, at most
 )
 
 func socketPath(dir string) string { return filepath.Join(dir, "admin.sock") }
@@ -155,7 +155,7 @@ func perform(ctx context.Context, op operator, in call, body []byte, peer string
 		out.Imported, err = op.Import(ctx, firebreak.Import{Writer: firebreak.Writer{Organization: in.Organization},
 			RequestID: in.RequestID, Bundle: body, Peer: peer})
 	case "explain":
-		out.Text, err = op.Explain(ctx, in.Authorization, in.Method, in.Target)
+		out.Text, err = op.Explain(ctx, firebreak.Question{Authorization: in.Authorization, Method: in.Method, Target: in.Target, Body: body})
 	case "knows":
 		out.Known, err = op.Knows(ctx, in.Target)
 	default:
@@ -209,8 +209,8 @@ func (r remote) Import(ctx context.Context, in firebreak.Import) (firebreak.Impo
 	return out.Imported, err
 }
 
-func (r remote) Explain(ctx context.Context, authorization, method, target string) (string, error) {
-	out, err := r.call(ctx, call{Do: "explain", Authorization: authorization, Method: method, Target: target}, nil)
+func (r remote) Explain(ctx context.Context, q firebreak.Question) (string, error) {
+	out, err := r.call(ctx, call{Do: "explain", Authorization: q.Authorization, Method: q.Method, Target: q.Target}, q.Body)
 	return out.Text, err
 }
 
