@@ -1,16 +1,10 @@
 package firebreak
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/go-viper/mapstructure/v2"
-	"github.com/knadh/koanf/parsers/yaml"
-	"github.com/knadh/koanf/providers/file"
-	"github.com/knadh/koanf/v2"
 )
 
 // Config is everything an operator can choose. Keys are those of the YAML file;
@@ -188,37 +182,8 @@ func LoadConfig(path string) (Config, error) {
 		return Config{}, fmt.Errorf("configuration %s:\n%w", path, err)
 	}
 	cfg.resolve(filepath.Dir(path))
-	if err := cfg.Check(); err != nil {
+	if err := errors.Join(cfg.checkServes(), cfg.Check(), cfg.checkSecretIn(path)); err != nil {
 		return Config{}, fmt.Errorf("configuration %s:\n%w", path, err)
-	}
-	if err := cfg.checkSecretIn(path); err != nil {
-		return Config{}, fmt.Errorf("configuration %s:\n%w", path, err)
-	}
-	return cfg, nil
-}
-
-func readConfig(path string) (Config, error) {
-	k := koanf.New(".")
-	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
-		return Config{}, err
-	}
-	// YAML reads an unquoted 1.3 as a number.
-	if v, ok := k.Get("tls.min").(float64); ok {
-		if err := k.Set("tls.min", strconv.FormatFloat(v, 'f', -1, 64)); err != nil {
-			return Config{}, err
-		}
-	}
-	cfg := DefaultConfig()
-	var meta mapstructure.Metadata
-	err := k.UnmarshalWithConf("", &cfg, koanf.UnmarshalConf{Tag: "koanf",
-		DecoderConfig: &mapstructure.DecoderConfig{DecodeHook: mapstructure.TextUnmarshallerHookFunc(), Metadata: &meta,
-			// keys are written one way only
-			MatchName: func(key, field string) bool { return key == field }}})
-	if err != nil {
-		return Config{}, fmt.Errorf("%w\n(times are written as 30s or 5m, texts in quotes)", err)
-	}
-	if len(meta.Unused) > 0 {
-		return Config{}, fmt.Errorf("unknown key %s; docs/configuration.md lists those there are", strings.Join(meta.Unused, ", "))
 	}
 	return cfg, nil
 }

@@ -1,16 +1,19 @@
 package firebreak
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Check says what makes a configuration invalid or unsafe, a line for each
@@ -29,60 +32,77 @@ func (c *Config) Check() error {
 	if err := checkBase(c.Base); err != nil {
 		fault("base", "%w", err)
 	}
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil && c.Listen != "" {
-		fault("listen", "must be host:port, such as 127.0.0.1:8443")
+	if err := checkListen(c.Listen); err != nil && c.Listen != "" {
+		fault("listen", "%w", err)
+	}
+	for _, h := range c.Hosts {
+		if !plainHost(h) {
+			fault("hosts", "%q must be host or host:port, as a Host header has it: no scheme, no path", h)
+		}
 	}
 	for _, o := range c.AllowedOrigins {
-		if u, err := url.Parse(o); err != nil || u.Scheme != "https" && !loopback(u.Hostname()) {
-			fault("allowed_origins", "%q must be https://host, or http:// to a loopback address", o)
+		if !plainOrigin(o) {
+			fault("allowed_origins", "%q must be https://host[:port] without more, or http:// to a loopback address; no wildcard", o)
 		}
 	}
 	c.checkTLS(fault)
 	c.checkStore(fault)
-	if len(c.Issuers) == 0 && c.LocalIssuer == "" {
-		fault("issuers", "must name at least one, for nobody could sign in otherwise")
-	}
-	for n := range c.Issuers {
-		c.Issuers[n].check(func(key, format string, args ...any) { fault(fmt.Sprintf("issuers[%d].%s", n, key), format, args...) })
-	}
+	c.checkIssuers(fault)
 	c.checkRest(fault)
+	c.Limits.check(fault)
 	return errors.Join(faults...)
 }
 
 type faultFunc func(key, format string, args ...any)
 
+// checkServes is for files: what they describe is served, which needs an address.
+func (c *Config) checkServes() error {
+	if c.Listen == "" {
+		return errors.New("listen: must be set: host:port, such as 127.0.0.1:8443")
+	}
+	return nil
+}
+
+// checkListen wants a number for the port: the base is made of it.
+func checkListen(listen string) error {
+	_, port, err := net.SplitHostPort(listen)
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+		return errors.New("must be host:port with a port from 0 to 65535, such as 127.0.0.1:8443")
+	}
+	return nil
+}
+
+// plainHost reports whether a Host header could be this.
+func plainHost(h string) bool {
+	u, err := url.Parse("https://" + h)
+	return err == nil && u.Host == h && u.Hostname() != "" && !strings.ContainsAny(h, "*, \t")
+}
+
+// plainOrigin reports whether a browser could send this as Origin, and whether
+// what it speaks for is protected on its way.
+func plainOrigin(o string) bool {
+	u, err := url.Parse(o)
+	return err == nil && plainHost(u.Host) && u.Scheme+"://"+u.Host == o && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()))
+}
+
 func (c *Config) checkRest(fault faultFunc) {
 	if c.Policies.Dir != "" {
 		checkFolder(fault, "policies.dir", c.Policies.Dir)
 	}
-	if c.Policies.Reload.Duration < 100*time.Millisecond {
-		fault("policies.reload", "must be at least 100ms")
+	if c.Policies.Reload.Duration < 100*time.Millisecond || c.Policies.Reload.Duration > 24*time.Hour {
+		fault("policies.reload", "must be 100ms to 24h")
 	}
 	if c.Audit.Dir != "" && (c.Audit.Dir == c.Dir || filepath.Dir(c.Store.SQLite) == c.Audit.Dir) {
 		fault("audit.dir", "must be a folder of its own: every file in it is checked as part of the journal")
 	}
-	if c.Audit.Segment < 64<<10 {
-		fault("audit.segment", "must be at least 65536 bytes")
+	if c.Audit.Segment < 64<<10 || c.Audit.Segment > 4<<30 {
+		fault("audit.segment", "must be 65536 to 4294967296 bytes")
 	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		fault("log.level", "must be debug, info, warn or error")
 	}
 	if !slices.Contains([]string{"json", "text"}, c.Log.Format) {
 		fault("log.format", "must be json or text")
-	}
-	l := c.Limits
-	for _, x := range []struct {
-		key string
-		n   int64
-	}{{"body", l.Body}, {"bodies", l.Bodies}, {"gzip_ratio", l.GzipRatio}, {"header", int64(l.Header)}, {"url", int64(l.URL)},
-		{"header_timeout", int64(l.HeaderTimeout.Duration)}, {"body_timeout", int64(l.BodyTimeout.Duration)}, {"body_rate", l.BodyRate},
-		{"write_timeout", int64(l.WriteTimeout.Duration)}, {"idle_timeout", int64(l.IdleTimeout.Duration)}, {"drain", int64(l.Drain.Duration)},
-		{"connections", int64(l.Connections)}, {"per_peer", int64(l.PerPeer)}, {"requests", int64(l.Requests)}, {"streams", int64(l.Streams)},
-		{"entries", int64(l.Entries)}, {"count", int64(l.Count)}, {"chain", int64(l.Chain)}, {"iterate", int64(l.Iterate)},
-		{"page_life", int64(l.PageLife.Duration)}, {"time", int64(l.Time.Duration)}} {
-		if x.n < 0 {
-			fault("limits."+x.key, "must not be negative; 0 means the default")
-		}
 	}
 }
 
@@ -121,6 +141,7 @@ func (c *Config) checkStore(fault faultFunc) {
 		fault("store.readers", "must be 1 to 256")
 	}
 	if s.Postgres == "" {
+		c.checkSQLite(fault)
 		if s.PostgresPasswordEnv != "" || s.PostgresPasswordFile != "" {
 			fault("store.postgres", "must be set when a password for it is")
 		}
@@ -136,95 +157,52 @@ func (c *Config) checkStore(fault faultFunc) {
 	if s.PostgresPasswordEnv != "" && os.Getenv(s.PostgresPasswordEnv) == "" {
 		fault("store.postgres_password_env", "the variable it names is empty")
 	}
-	u, err := url.Parse(s.Postgres)
+	checkPostgres(fault, s.Postgres)
+}
+
+// checkSQLite: the folder is made for a file in Dir only, for another may be a
+// disk that is not mounted.
+func (c *Config) checkSQLite(fault faultFunc) {
+	path := c.Store.SQLite
+	if path == "" {
+		return
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		fault("store.sqlite", "%s is not a file", path)
+	}
+	if folder := filepath.Dir(path); folder != c.Dir {
+		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+			fault("store.sqlite", "there is no folder %s; make it, or mount what belongs there", folder)
+		}
+	}
+}
+
+// checkPostgres looks at what the driver makes of the URL and its environment
+// (PGHOST, PGSSLMODE and so on): every host it may try, and how.
+func checkPostgres(fault faultFunc, where string) {
+	u, err := url.Parse(where)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
 		fault("store.postgres", "must be postgres://user@host/database") // err may quote a password
 		return
 	}
-	mode := u.Query().Get("sslmode")
-	host := u.Hostname()
-	if h := u.Query().Get("host"); h != "" {
-		host = h
+	conf, err := pgx.ParseConfig(where)
+	if err != nil {
+		fault("store.postgres", "cannot be understood, or names files that are not there; the variables PG… of the environment count too")
+		return
 	}
-	if host != "" && !strings.HasPrefix(host, "/") && !loopback(host) && mode != "verify-full" && mode != "verify-ca" {
+	safe := protected(conf.Host, conf.TLSConfig)
+	for _, f := range conf.Fallbacks {
+		safe = safe && protected(f.Host, f.TLSConfig)
+	}
+	if !safe {
 		fault("store.postgres", "needs sslmode=verify-full: records would travel to another host unprotected")
 	}
 }
 
-func (i IssuerConfig) check(fault faultFunc) {
-	if i.Name == "" {
-		fault("name", "must be set: the iss of its tokens")
-	}
-	if len(i.Audience) == 0 || slices.Contains(i.Audience, "") {
-		fault("audience", "must hold at least one text: tokens for other services would be accepted")
-	}
-	if len(i.Algorithms) == 0 {
-		fault("algorithms", "must name those that the issuer signs with, such as ES256")
-	}
-	if i.Leeway.Duration < 0 || i.Leeway.Duration > time.Minute {
-		fault("leeway", "must be 0s to 60s")
-	}
-	if i.MaxKeyAge.Duration < 0 {
-		fault("max_key_age", "must not be negative")
-	}
-	if (i.JWKSFile == "") == (i.JWKSURL == "") {
-		fault("jwks_file", "exactly one of jwks_file and jwks_url must be set")
-	}
-	checkFile(fault, "jwks_file", i.JWKSFile, false)
-	if u, err := url.Parse(i.JWKSURL); err != nil || i.JWKSURL != "" && u.Scheme != "https" && !(i.PlainLoopback && loopback(u.Hostname())) {
-		fault("jwks_url", "must be https (http only with plain_loopback, to a loopback address)")
-	}
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func checkFile(fault faultFunc, key, path string, required bool) fs.FileInfo {
-	if path == "" {
-		if required {
-			fault(key, "must be set")
-		}
-		return nil
-	}
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
-		fault(key, "there is no file %s", path)
-		return nil
-	}
-	return info
-}
-
-// checkSecret refuses a file that others than owner and group may read, or
-// others than the owner may write: what is in it is no secret then.
-func checkSecret(fault faultFunc, key, path string, required bool) {
-	if info := checkFile(fault, key, path, required); info != nil && info.Mode().Perm()&0o037 != 0 {
-		fault(key, "others may read %s; make it private (chmod 600) and replace the secret", path)
-	}
-}
-
-func checkFolder(fault faultFunc, key, path string) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil || !info.IsDir():
-		fault(key, "there is no folder %s", path)
-	case info.Mode().Perm()&0o002 != 0:
-		fault(key, "everybody may write to %s; whoever writes there decides who sees what (chmod o-w)", path)
-	}
-}
-
-// checkSecretIn refuses a password in a configuration file that others can read.
-func (c *Config) checkSecretIn(path string) error {
-	u, err := url.Parse(c.Store.Postgres)
-	if err != nil {
-		return nil
-	}
-	if _, set := u.User.Password(); !set && !u.Query().Has("password") {
-		return nil
-	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o037 != 0 {
-		return errors.New("store.postgres: holds a password, and others may read this file; use postgres_password_file or chmod 600")
-	}
-	return nil
+// protected reports whether what goes to a database stays on this machine, or
+// goes to a server that has proved who it is. The driver verifies by itself
+// for verify-full, and by a function of its own for verify-ca.
+func protected(host string, t *tls.Config) bool {
+	local := strings.HasPrefix(host, "/") || loopback(host)
+	return local || t != nil && (!t.InsecureSkipVerify || t.VerifyPeerCertificate != nil || t.VerifyConnection != nil)
 }

@@ -32,6 +32,9 @@ func keysOf(t reflect.Type, prefix string) []string {
 	return out
 }
 
+// allKeys are all there are, in order.
+func allKeys() []string { return keysOf(reflect.TypeFor[Config](), "") }
+
 func TestEveryKeyIsDocumented(t *testing.T) {
 	doc, err := os.ReadFile("docs/configuration.md")
 	if err != nil {
@@ -42,7 +45,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]+) \\| ([^|]+) \\|$").FindAllStringSubmatch(text, -1) {
 		documented[m[1]] = true
 	}
-	keys := keysOf(reflect.TypeFor[Config](), "")
+	keys := allKeys()
 	if len(keys) < 50 {
 		t.Fatalf("found %d keys only", len(keys))
 	}
@@ -61,7 +64,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 func good(t *testing.T) (dir, yaml string) {
 	t.Helper()
 	dir = t.TempDir()
-	for name, mode := range map[string]os.FileMode{"cert.pem": 0o644, "key.pem": 0o600, "jwks.json": 0o644, "public.pem": 0o644, "secret": 0o600} {
+	for name, mode := range map[string]os.FileMode{"cert.pem": 0o644, "key.pem": 0o600, "jwks.json": 0o644, "loose.json": 0o644, "public.pem": 0o644, "secret": 0o600} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), mode); err != nil {
 			t.Fatal(err)
 		}
@@ -71,6 +74,15 @@ func good(t *testing.T) (dir, yaml string) {
 	}
 	if err := os.Chmod(filepath.Join(dir, "open"), 0o777); err != nil {
 		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "shared"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// Past any umask.
+	for name, mode := range map[string]os.FileMode{"shared": 0o775, "loose.json": 0o666} {
+		if err := os.Chmod(filepath.Join(dir, name), mode); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return dir, `
 dir: data
@@ -128,8 +140,8 @@ issuers:
   - {name: a, audience: [b], jwks_url: "http://127.0.0.1:9/k", plain_loopback: true, algorithms: [RS256], leeway: 30s, max_key_age: 1h,
      fhir_bases: ["https://old.example.org/fhir"], claims: {client_id: c1, scope: c2, fhir_user: c3, patient: c4, organization: c5, roles: /c6, purpose: c7, acr: c8}}
 policies: {reload: 5s}
-limits: {body: 1, bodies: 2, gzip_ratio: 3, header: 4, url: 5, header_timeout: 6s, body_timeout: 7s, body_rate: 8, write_timeout: 9s, idle_timeout: 10s,
-  drain: 11s, connections: 12, per_peer: 13, requests: 14, streams: 15, entries: 16, count: 17, chain: 18, iterate: 19, page_life: 20s, time: 21s}
+limits: {body: 1, bodies: 2, gzip_ratio: 3, header: 400, url: 500, header_timeout: 6s, body_timeout: 7s, body_rate: 8, write_timeout: 9s, idle_timeout: 10s,
+  drain: 11s, connections: 12, per_peer: 13, requests: 14, streams: 15, entries: 16, count: 17, chain: 8, iterate: 19, page_life: 20s, time: 21s}
 allowed_origins: [https://app.example.org]
 log: {level: debug, format: text}
 `)
@@ -177,7 +189,7 @@ func TestWhatIsUnsafeOrUnknownStopsTheStart(t *testing.T) {
 		{"key given twice", yaml + "dir: other\n", "already defined"},
 		{"not YAML", "{", "yaml"},
 		{"text where a list belongs", yaml + "hosts: a\n", "hosts"},
-		{"time without a unit", yaml + "    leeway: 30\n", "times are written as 30s"},
+		{"time without a unit", yaml + "    leeway: 30\n", "issuers[0].leeway: must be a time with its unit, such as 30s"},
 		{"no directory", without("dir: data\n"), "dir: must be set"},
 		{"no base", without("base: https://fhir.example.org/fhir\n"), "base: must be set"},
 		{"plain http", swap("base: https", "base: http"), "base: must be https"},
@@ -197,7 +209,9 @@ func TestWhatIsUnsafeOrUnknownStopsTheStart(t *testing.T) {
 		{"keys over http", swap("jwks_file: jwks.json", "jwks_url: http://idp.example.org/k"), "issuers[0].jwks_url: must be https"},
 		{"keys over http, not loopback", swap("jwks_file: jwks.json", "plain_loopback: true\n    jwks_url: http://idp.example.org/k"), "issuers[0].jwks_url: must be https"},
 		{"policies not there", yaml + "policies: {dir: nowhere}\n", "policies.dir: there is no folder"},
-		{"policies that anybody may write", yaml + "policies: {dir: open}\n", "policies.dir: everybody may write"},
+		{"policies that anybody may write", yaml + "policies: {dir: open}\n", "policies.dir: others than its owner may write"},
+		{"policies that the group may write", yaml + "policies: {dir: shared}\n", "policies.dir: others than its owner may write"},
+		{"keys that anybody may write", swap("jwks.json", "loose.json"), "issuers[0].jwks_file: others than its owner may write"},
 		{"restless reload", yaml + "policies: {reload: 1ms}\n", "policies.reload: must be"},
 		{"journal among other files", yaml + "audit: {dir: data}\n", "audit.dir: must be a folder of its own"},
 		{"two stores", yaml + "store: {sqlite: a.db, postgres: postgres://u@localhost/d}\n", "exclude each other"},

@@ -7,7 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"firebreak/audit"
@@ -24,7 +25,6 @@ import (
 	"firebreak/fhir"
 	"firebreak/fhir/search"
 	"firebreak/gate"
-	"firebreak/policies"
 	"firebreak/store"
 	"firebreak/transport"
 )
@@ -36,19 +36,23 @@ type Instance struct {
 	base      string
 	log       *slog.Logger
 	clock     clock.Clock
+	held      io.Closer         // the lock on the directory
 	transport *transport.Server // nil without a listener
 	journal   *audit.Log
 	store     *store.Store
 	policies  *authz.Policies
+	verifier  *authn.Verifier
 	server    *Server
 	operator  *Server // the same, for the operator's imports
 	parts     Parts
 }
 
 // Open opens everything that cfg names, in the order in which it depends on
-// each other, and puts on record what an earlier run left unsaid. The journal
-// comes first: its lock keeps a second server out (audit.ErrLocked). Without
-// cfg.Listen nothing is bound.
+// each other, and puts on record what an earlier run left unsaid. The locks come
+// before what they protect: on the directory (ErrInUse), the journal
+// (audit.ErrLocked) and the embedded store (store.ErrLocked), for two
+// configurations may share one and not the others. Without cfg.Listen nothing
+// is bound.
 func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *Instance, err error) {
 	cfg.resolve("")
 	if err := cfg.Check(); err != nil {
@@ -63,10 +67,17 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *Instance, err e
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("dir: %w", err)
 	}
+	if i.held, err = lockDir(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("dir %s: %w", cfg.Dir, err)
+	}
+	begun, err := filepath.Glob(filepath.Join(cfg.Audit.Dir, "*.journal"))
+	if err != nil {
+		return nil, fmt.Errorf("audit.dir: %w", err)
+	}
 	if i.journal, err = audit.Open(cfg.Audit.Dir, audit.Options{Clock: i.clock.Now, SegmentSize: cfg.Audit.Segment}); err != nil {
 		return nil, fmt.Errorf("audit journal %s: %w", cfg.Audit.Dir, err)
 	}
-	if i.policies, err = authz.NewPolicies(cfg.policies); err != nil {
+	if i.policies, err = authz.NewPolicies(newPolicyFolder(cfg).open); err != nil {
 		return nil, fmt.Errorf("policies: %w", err)
 	}
 	// Binding settles the base, when the configuration leaves the port open;
@@ -80,19 +91,22 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *Instance, err e
 	if err := Recover(ctx, i.store, i.journal); err != nil {
 		return nil, fmt.Errorf("recover: %w", err)
 	}
-	if err := i.assemble(ctx); err != nil {
+	if err := i.assemble(ctx, len(begun) == 0); err != nil {
 		return nil, err
 	}
 	return i, nil
 }
 
-// assemble makes the servers, once the base is known.
-func (i *Instance) assemble(ctx context.Context) error {
-	verifier, err := i.verifier()
-	if err != nil {
+// assemble makes the servers, once the base is known. A store that is older
+// than its journal is worth a warning.
+func (i *Instance) assemble(ctx context.Context, newJournal bool) error {
+	var err error
+	if i.verifier, err = i.newVerifier(); err != nil {
 		return err
 	}
+	newStore := false
 	key, err := i.store.Setting(ctx, "page-key", func() []byte {
+		newStore = true
 		b := make([]byte, 32)
 		_, _ = rand.Read(b) // never fails
 		return b
@@ -100,10 +114,13 @@ func (i *Instance) assemble(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
+	if newJournal && !newStore {
+		i.log.Warn("the journal begins anew, and the store has been served before: unless this server is new to a shared store, its journal is lost", "journal", i.cfg.Audit.Dir)
+	}
 	l := i.cfg.Limits
-	i.parts = Parts{Base: i.base, Authn: Bearer{Verifier: verifier, Tenant: i.cfg.Tenant},
+	i.parts = Parts{Base: i.base, Authn: Bearer{Verifier: i.verifier, Tenant: i.cfg.Tenant},
 		Layers:  []gate.Authorizer{authz.NewScopes(search.NewExtractor(i.base), i.base), i.policies},
-		Backend: SQL{Store: i.store}, Journal: i.journal, Clock: i.clock, PageKey: key, Log: i.log,
+		Backend: SQL{Store: i.store}, Journal: i.journal, Clock: i.clock, PageKey: key, Log: i.log, CORS: len(i.cfg.AllowedOrigins) > 0,
 		Limits: Limits{Entries: l.Entries, Count: l.Count, Chain: l.Chain, Iterate: l.Iterate, PageLife: l.PageLife.Duration, Time: l.Time.Duration}}
 	if i.server, err = New(i.parts); err != nil {
 		return err
@@ -112,9 +129,9 @@ func (i *Instance) assemble(ctx context.Context) error {
 	return err
 }
 
-// verifier trusts the configured issuers, and must prove itself on forgeries
+// newVerifier trusts the configured issuers, and must prove itself on forgeries
 // before the server starts.
-func (i *Instance) verifier() (*authn.Verifier, error) {
+func (i *Instance) newVerifier() (*authn.Verifier, error) {
 	var issuers []authn.Issuer
 	for _, c := range i.cfg.Issuers {
 		issuers = append(issuers, c.issuer(i.base))
@@ -169,7 +186,12 @@ func (i *Instance) listen() error {
 	}
 	var err error
 	i.transport, err = transport.New(t, func(ctx context.Context, req fhir.Request) gate.Reply { return i.server.Serve(ctx, req) })
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("listen: %s is taken by another program: end it, or choose another address; port 0 picks a free one", c.Listen)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("listen: this user may not listen on %s: ports below 1024 need a right of their own", c.Listen)
+	case err != nil:
 		return err
 	}
 	i.base = i.transport.Base()
@@ -187,10 +209,14 @@ func (i *Instance) Setting(ctx context.Context, name string, make func() []byte)
 // Run answers requests until ctx ends and the running ones are answered. A
 // value on reload, such as a SIGHUP, reads the policies again at once.
 func (i *Instance) Run(ctx context.Context, reload <-chan os.Signal) error {
+	if i.transport == nil {
+		return errors.New("there is no address to listen on")
+	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	ticks := make(chan time.Time)
 	go i.tick(watching, ticks, reload)
+	go i.watchKeys(watching)
 	go i.policies.Watch(watching, ticks, func(epoch string, err error) {
 		if err != nil {
 			i.log.Error("policies are not reloaded; those in force stay", "error", err)
@@ -237,22 +263,10 @@ func (i *Instance) Close() error {
 	if i.journal != nil {
 		all = append(all, i.journal.Close())
 	}
-	return errors.Join(all...)
-}
-
-// policies opens the folder in force: the configured one, else DIR/policies
-// when it is there, else the built-in ones. It is asked at each reload.
-func (c Config) policies() (fs.FS, error) {
-	dir := c.Policies.Dir
-	if dir == "" {
-		dir = filepath.Join(c.Dir, "policies")
-		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			return policies.Default(), nil
-		}
+	if i.held != nil {
+		all = append(all, i.held.Close())
 	}
-	var fault error
-	checkFolder(func(key, format string, args ...any) { fault = fmt.Errorf(format, args...) }, "", dir)
-	return os.DirFS(dir), fault
+	return errors.Join(all...)
 }
 
 func (c Config) openStore(ctx context.Context, base string, clk clock.Clock, log *slog.Logger) (*store.Store, error) {
@@ -260,7 +274,7 @@ func (c Config) openStore(ctx context.Context, base string, clk clock.Clock, log
 	if c.Store.Postgres == "" {
 		st, err := store.OpenSQLite(ctx, c.Store.SQLite, opt)
 		if err != nil {
-			return nil, fmt.Errorf("store: %w", err)
+			return nil, fmt.Errorf("store: %w", err) // it names the file
 		}
 		return st, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -257,6 +258,31 @@ func TestDocumentsNameWhatIsThere(t *testing.T) {
 	}
 	if declared(t, "gate", "func TestNothingOfTheKind(") {
 		t.Error("a test that is not there is found")
+	}
+}
+
+// TestDevelopmentNamesFilesThatAreThere: who is told where a change goes finds
+// the file.
+func TestDevelopmentNamesFilesThatAreThere(t *testing.T) {
+	b, err := os.ReadFile("docs/development.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]bool{}
+	if err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		there[path], there[filepath.Base(path)] = true, true
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`([a-z0-9_/]+\\.(?:go|cedarschema))`").FindAllSubmatch(b, -1)
+	for _, m := range named {
+		if !there[string(m[1])] {
+			t.Errorf("docs/development.md names %s, which is not there", m[1])
+		}
+	}
+	if len(named) < 5 {
+		t.Errorf("%d files are named: are the names still found?", len(named))
 	}
 }
 

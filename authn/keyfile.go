@@ -64,7 +64,7 @@ func (f *fileKeys) current(context.Context) (*keySet, error) {
 func (f *fileKeys) again(ctx context.Context) (*keySet, error) { return f.current(ctx) }
 
 func (f *fileKeys) health() Health {
-	st := f.seen.Load()
+	st := f.look(f.clock.Now())
 	h := Health{Read: st.good, Err: st.err}
 	if st.set != nil {
 		h.Keys = len(st.set.keys)
@@ -101,7 +101,7 @@ func (f *fileKeys) read() (*keySet, os.FileInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if old := f.info; old != nil && os.SameFile(old, info) &&
+	if old := f.info; old != nil && os.SameFile(old, info) && old.Mode() == info.Mode() &&
 		old.ModTime().Equal(info.ModTime()) && old.Size() == info.Size() {
 		return nil, info, nil
 	}
@@ -116,14 +116,18 @@ func (f *fileKeys) read() (*keySet, os.FileInfo, error) {
 		return nil, nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, nil, errors.New("not a regular file")
+		return nil, nil, keyFault("it is not a regular file")
+	}
+	// Whoever can write the keys can sign in as anybody.
+	if info.Mode().Perm()&0o022 != 0 {
+		return nil, nil, keyFault("others than its owner may write to the file (chmod go-w)")
 	}
 	src, err := io.ReadAll(io.LimitReader(file, maxKeySetBytes+1))
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(src) > maxKeySetBytes {
-		return nil, nil, errors.New("larger than 1 MiB")
+		return nil, nil, errTooLarge
 	}
 	set, err := parseKeySet(src)
 	return set, info, err

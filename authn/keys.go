@@ -8,7 +8,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
-	"errors"
 	"slices"
 
 	"github.com/go-jose/go-jose/v4"
@@ -55,14 +54,14 @@ type key struct {
 func parseKeySet(src []byte) (*keySet, error) {
 	doc, err := fhirjson.Parse(src)
 	if err != nil {
-		return nil, errors.New("the key set is not JSON with unique members")
+		return nil, keyFault("the key set is not JSON with unique members")
 	}
 	list := doc.Root().Field("keys")
 	if list.Kind() != fhirjson.Array {
-		return nil, errors.New("the key set has no array keys")
+		return nil, keyFault("the key set has no array keys")
 	}
 	if list.Len() > maxKeys {
-		return nil, errors.New("the key set has too many keys")
+		return nil, keyFault("the key set has too many keys")
 	}
 	set := &keySet{}
 	all := sha256.New()

@@ -2,7 +2,6 @@ package authn
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -139,14 +138,14 @@ func (u *urlKeys) fetch() (*keySet, time.Duration, error) {
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, 0, fmt.Errorf("fetch keys: status %d", res.StatusCode)
+		return nil, 0, keyFault("it answers with status " + strconv.Itoa(res.StatusCode))
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxKeySetBytes+1))
 	if err != nil {
 		return nil, 0, fmt.Errorf("fetch keys: %w", err)
 	}
 	if len(body) > maxKeySetBytes {
-		return nil, 0, errors.New("fetch keys: larger than 1 MiB")
+		return nil, 0, errTooLarge
 	}
 	set, err := parseKeySet(body)
 	if err != nil {

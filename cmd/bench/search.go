@@ -81,6 +81,7 @@ func (b *bench) search() error {
 	if err != nil {
 		return err
 	}
+	defer shut(stores)
 	for _, q := range queries {
 		for _, c := range cs {
 			fmt.Printf("| %s | %s |", q.name, c.name)
@@ -114,6 +115,13 @@ func (b *bench) stores() ([]*store.Store, error) {
 	return out, nil
 }
 
+// shut closes stores, so that the next part can open them.
+func shut(stores []*store.Store) {
+	for _, st := range stores {
+		_ = st.Close()
+	}
+}
+
 // totals measures exact totals by how much the caller sees.
 func (b *bench) totals() error {
 	cs, err := callers()
@@ -124,6 +132,7 @@ func (b *bench) totals() error {
 	if err != nil {
 		return err
 	}
+	defer shut(stores)
 	st := stores[len(stores)-1]
 	fmt.Printf("\n## Exact totals at %d resources (ms, median; × the unrestricted caller)\n\n", b.largest)
 	for _, q := range []struct{ name, typ, query string }{

@@ -13,6 +13,9 @@ import (
 type item struct {
 	place string // "line 3", "entry 7"; "" for what is taken as it stands
 	entry []byte
+	// target is what a PUT replaces, "Patient/amy": items with one target are
+	// brought in one after another. "" when nothing else in the file can meet it.
+	target string
 }
 
 // transactionOf joins entries.
@@ -50,7 +53,11 @@ func itemOf(place, fullURL string, resource fhirjson.Node) (item, error) {
 	if typ == "" {
 		return item{}, errors.New(place + ": it has no resourceType")
 	}
-	return item{place, entryOf(typ, resource.Field("id").Text(), fullURL, resource.Raw())}, nil
+	id, target := resource.Field("id").Text(), ""
+	if id != "" {
+		target = typ + "/" + id
+	}
+	return item{place, entryOf(typ, id, fullURL, resource.Raw()), target}, nil
 }
 
 // A source is one file, as it is to be imported.
@@ -88,7 +95,11 @@ func sourceOf(src []byte) (source, error) {
 		return source{whole: src, entries: root.Field("entry").Len()}, nil
 	case "batch":
 		for e := range root.Field("entry").Each() {
-			out.items = append(out.items, item{fmt.Sprintf("entry %d", len(out.items)), e.Raw()})
+			i := item{place: fmt.Sprintf("entry %d", len(out.items)), entry: e.Raw()}
+			if request := e.Field("request"); !request.Field("method").Is("POST") {
+				i.target = request.Field("url").Text()
+			}
+			out.items = append(out.items, i)
 		}
 		return out, nil
 	case "collection":

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"firebreak"
@@ -33,6 +34,9 @@ func (demoCommand) Help() string {
 }
 
 func (d demoCommand) Run(c console) error {
+	if err := needDir(d.Dir); err != nil {
+		return err
+	}
 	base, hosts, err := demoBase(d.Listen)
 	if err != nil {
 		return err
@@ -40,8 +44,8 @@ func (d demoCommand) Run(c console) error {
 	if d.Dir, err = filepath.Abs(d.Dir); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
-		return fmt.Errorf("make %s: %w", d.Dir, err)
+	if err := begin(d.Dir, base); err != nil {
+		return err
 	}
 	if err := transport.LocalCA(d.Dir, hosts, clock.System{}); err != nil {
 		return err
@@ -60,11 +64,11 @@ func (d demoCommand) Run(c console) error {
 	}
 	found, err := d.prepare(c, i, files.CA)
 	if err != nil {
-		return errors.Join(err, i.Close())
+		return errors.Join(c.unlessStopped(err), i.Close())
 	}
 	return serve(c, i, d.Dir, log, func() {
-		c.print("ready %s\n", i.Base())
-		c.print("%s", tries(d.Dir, i.Base(), files.CA, found))
+		// At once: who waits for the first line finds the others.
+		c.print("ready %s\n\n%s", i.Base(), tries(d.Dir, i.Base(), files.CA, found))
 	})
 }
 
@@ -97,8 +101,8 @@ func (d demoCommand) prepare(c console, i *firebreak.Instance, ca string) (*demo
 // certificate needs.
 func demoBase(listen string) (base string, hosts []string, err error) {
 	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return "", nil, usageError{"--listen must be HOST:PORT, such as 127.0.0.1:8443"}
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+		return "", nil, usageError{"--listen must be HOST:PORT with a number from 0 to 65535, such as 127.0.0.1:8443; port 0 picks one"}
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"

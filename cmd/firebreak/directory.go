@@ -59,11 +59,69 @@ func readDemo(dir string) (*demoFile, error) {
 
 // needDemo is readDemo for commands that work on demo directories only.
 func needDemo(dir string) (*demoFile, error) {
-	d, err := readDemo(dir)
-	if err == nil && d == nil {
-		err = fmt.Errorf("%s is not a demo directory, or its first start has not finished; run: firebreak demo --dir %s", dir, dir)
+	if err := needDir(dir); err != nil {
+		return nil, err
 	}
-	return d, err
+	d, err := readDemo(dir)
+	if err != nil || d != nil {
+		return d, err
+	}
+	switch is, err := lookAt(dir); {
+	case err != nil:
+		return nil, err
+	case is == foreign:
+		return nil, fmt.Errorf("%s is not a demo directory; for a server with a configuration, tokens come from the issuers that it names", dir)
+	case is == begun:
+		return nil, fmt.Errorf("the first start of the demo in %s has not finished; run: firebreak demo --dir %s", dir, quote(dir))
+	}
+	return nil, fmt.Errorf("%s is not a demo directory; run: firebreak demo --dir %s", dir, quote(dir))
+}
+
+// content is what a directory is to the demo.
+type content int
+
+const (
+	vacant  content = iota // not there, or nothing in it but policies
+	begun                  // by a demo
+	foreign                // somebody's
+)
+
+// lookAt tells which it is. The issuer's key marks a directory as a demo's: it is
+// the first thing that a demo makes.
+func lookAt(dir string) (content, error) {
+	for _, mark := range []string{demoFilePath(dir), filepath.Join(dir, "issuer", "key.pem")} {
+		if _, err := os.Lstat(mark); err == nil {
+			return begun, nil
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return foreign, err
+	}
+	for _, e := range entries {
+		// A start that ended before there was a key leaves the folder for it.
+		if e.Name() != "policies" && e.Name() != "issuer" {
+			return foreign, nil
+		}
+	}
+	return vacant, nil
+}
+
+// begin makes a directory a demo's. One that holds anything else is refused: a
+// store of real records must never be filled with made-up ones.
+func begin(dir, base string) error {
+	is, err := lookAt(dir)
+	if err != nil {
+		return fmt.Errorf("look at %s: %w", dir, err)
+	}
+	if is == foreign {
+		return fmt.Errorf("%s is not empty, and no demo has begun it; give a new directory with --dir (a server with a configuration is started by firebreak serve)", dir)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make %s: %w", dir, err)
+	}
+	_, err = firebreak.LocalIssuer(dir, base, nil)
+	return err
 }
 
 func (d *demoFile) write(dir string) error {

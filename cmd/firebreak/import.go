@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,21 +29,31 @@ type importCommand struct {
 
 func (importCommand) Help() string {
 	return "Transactions are taken as they are; collections, NDJSON, batches and single resources become transactions that keep the ids there are. " +
-		"Each Bundle is named by its content, so a second run, or one after a crash, stores nothing twice. " +
+		"Each Bundle, and each line or entry that is brought in by itself, is named by its content: a second run, one after a crash, " +
+		"or one after a line was corrected, stores nothing twice. " +
 		"Without --as-organization the records belong to no organisation, and most policies then show them to nobody but systems.\n\n" +
-		"Exit code 1: something was refused; it is named. The rest is stored."
+		"Exit code 1: something was refused; it is named, and the rest is stored. Or there was nothing to import."
 }
 
 func (m importCommand) Run(c console) error {
+	if err := needDir(m.Dir); err != nil {
+		return err
+	}
 	files, skipped, size, err := find(m.Paths)
 	if err != nil {
 		return err
 	}
+	if len(files) == 0 {
+		for _, s := range skipped {
+			c.print("skipped: %s", s)
+		}
+		return errors.New("there is nothing to import: no .json, .ndjson or .jsonl")
+	}
 	op, done, err := reach(c, m.Dir)
 	if err != nil {
-		return err
+		return c.unlessStopped(err)
 	}
-	x := &importing{c: c, op: op, types: map[string]int{}, skipped: skipped, bar: newProgress(c, size, "importing")}
+	x := &importing{c: c, op: op, types: map[string]int{}, seen: map[string]bool{}, skipped: skipped, bar: newProgress(c, size, "importing")}
 	if err := x.inTheNameOf(m.AsOrganization); err != nil {
 		return errors.Join(err, done())
 	}
@@ -55,15 +66,21 @@ func (m importCommand) Run(c console) error {
 	err = errors.Join(group.Wait(), done())
 	x.bar.finish()
 	x.summary(clock.System{}.Now().Sub(start))
-	if err == nil && len(x.failures) > 0 {
+	switch {
+	case err != nil:
+		return c.unlessStopped(err)
+	case len(x.failures) > 0:
 		return errTold
+	case len(x.seen)+x.unchanged == 0:
+		return errors.New("there was nothing to import in what was read")
 	}
-	return err
+	return nil
 }
 
 // find lists the files, folders walked in order of name, and adds up their size.
 func find(paths []string) (files, skipped []string, size int, err error) {
 	for _, path := range paths {
+		found := len(files) + len(skipped)
 		err := filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
@@ -82,6 +99,9 @@ func find(paths []string) (files, skipped []string, size int, err error) {
 		if err != nil {
 			return nil, nil, 0, usageError{"cannot read " + path + "; is the path right?"}
 		}
+		if len(files)+len(skipped) == found {
+			skipped = append(skipped, path+": there is no file in it")
+		}
 	}
 	return files, skipped, size, nil
 }
@@ -94,8 +114,10 @@ type importing struct {
 	bar    progress
 
 	mu        sync.Mutex
-	types     map[string]int
-	unchanged int // entries that an earlier run had stored
+	types     map[string]int  // resources that were stored
+	seen      map[string]bool // the same, by reference
+	again     int             // changes to those, beyond the first
+	unchanged int             // entries that an earlier run had stored
 	skipped   []string
 	failures  []string
 }
@@ -123,6 +145,7 @@ func (x *importing) file(ctx context.Context, path string) error {
 		return nil
 	}
 	defer x.bar.add(len(src))
+	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")) // the byte order mark that some programs put before UTF-8
 	var in source
 	if strings.ToLower(filepath.Ext(path)) == ".json" {
 		in, err = sourceOf(src)
@@ -153,39 +176,62 @@ func (x *importing) file(ctx context.Context, path string) error {
 		}
 		return err
 	}
-	for part := range slices.Chunk(in.items, itemsAtOnce) {
-		if err := x.items(ctx, path, part); err != nil {
-			return err
+	return x.items(ctx, path, in.items)
+}
+
+// itemsAtOnce is how many of a file's items are under way: the store puts those
+// that wait for it into one commit.
+const itemsAtOnce = 32
+
+// items brings in what is independent of each other, each by itself, so that
+// correcting one does not give the others another name. Of equal ones each has
+// its number. Those that replace the same resource keep their order.
+func (x *importing) items(ctx context.Context, path string, items []item) error {
+	equal := map[[sha256.Size]byte]int{}
+	var lanes [][]func(context.Context) error
+	laneOf := map[string]int{}
+	for _, i := range items {
+		sum := sha256.Sum256(i.entry)
+		name := fmt.Sprintf("%d", equal[sum])
+		equal[sum]++
+		job := func(ctx context.Context) error { return x.item(ctx, path, i, name) }
+		if n, known := laneOf[i.target]; known && i.target != "" {
+			lanes[n] = append(lanes[n], job)
+			continue
 		}
+		laneOf[i.target] = len(lanes)
+		lanes = append(lanes, []func(context.Context) error{job})
 	}
-	return nil
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(itemsAtOnce)
+	for _, lane := range lanes {
+		group.Go(func() error {
+			for _, job := range lane {
+				if err := job(ctx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
-// itemsAtOnce is how many independent resources go into one transaction.
-const itemsAtOnce = 200
-
-// items brings in what is independent of each other. When one of them is
-// refused the two halves go by themselves, until the one is found.
-func (x *importing) items(ctx context.Context, path string, part []item) error {
-	why, err := x.bundle(ctx, path, transactionOf(part), part[0].place, len(part))
-	switch {
-	case err != nil || why == "":
-		return err
-	case len(part) == 1:
-		x.fail(path, part[0].place+": "+why)
-		return nil
-	}
-	half := len(part) / 2
-	if err := x.items(ctx, path, part[:half]); err != nil {
+func (x *importing) item(ctx context.Context, path string, i item, name string) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return x.items(ctx, path, part[half:])
+	why, err := x.bundle(ctx, path, transactionOf([]item{i}), name, 1)
+	if why != "" {
+		x.fail(path, i.place+": "+why)
+	}
+	return err
 }
 
-// bundle brings one Bundle in, named by its content and its place in the file;
-// why is its refusal.
-func (x *importing) bundle(ctx context.Context, path string, b []byte, place string, entries int) (why string, err error) {
-	sum := sha256.Sum256(append(b[:len(b):len(b)], place...))
+// bundle brings one Bundle in, named by its content and, among equal ones of a
+// file, its number; why is its refusal.
+func (x *importing) bundle(ctx context.Context, path string, b []byte, number string, entries int) (why string, err error) {
+	sum := sha256.Sum256(append(b[:len(b):len(b)], number...))
 	got, err := x.op.Import(ctx, firebreak.Import{Writer: x.writer, RequestID: "import-" + hex.EncodeToString(sum[:]), Bundle: b, Peer: "operator"})
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", path, err)
@@ -199,6 +245,11 @@ func (x *importing) bundle(ctx context.Context, path string, b []byte, place str
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, ref := range got.Changed {
+		if x.seen[ref] {
+			x.again++
+			continue
+		}
+		x.seen[ref] = true
 		typ, _, _ := strings.Cut(ref, "/")
 		x.types[typ]++
 	}
@@ -222,6 +273,9 @@ func (x *importing) summary(took time.Duration) {
 		x.c.print("%8d %s", x.types[typ], typ)
 	}
 	x.c.print("%8d resources in %.1f s, %.0f resources/s", total, took.Seconds(), float64(total)/max(took.Seconds(), 1e-3))
+	if x.again > 0 {
+		x.c.print("%8d of them updated once more: several entries have one id", x.again)
+	}
 	if x.unchanged > 0 {
 		x.c.print("%8d were there already", x.unchanged)
 	}

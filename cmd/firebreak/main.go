@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -41,6 +42,8 @@ type commands struct {
 		Verify verifyCommand `cmd:"" help:"Check that no record of the journal was altered, removed or reordered."`
 	} `cmd:"" help:"Work on the audit journal."`
 	Version versionCommand `cmd:"" help:"Print the version."`
+
+	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 // console is where a command reads its surroundings and writes.
@@ -66,7 +69,7 @@ func main() {
 func run(c console, args []string) (code int) {
 	code = -1
 	var cmds commands
-	parser, err := kong.New(&cmds, kong.Name("firebreak"), kong.Vars{"patients": strconv.Itoa(demo.DefaultPatients)},
+	parser, err := kong.New(&cmds, kong.Name("firebreak"), kong.Vars{"patients": strconv.Itoa(demo.DefaultPatients), "version": "firebreak " + firebreak.Version},
 		kong.Description("A FHIR R4 server behind one security gate: it answers as if records you may not see had never existed."),
 		kong.Writers(c.stdout, c.stderr), kong.Exit(func(n int) { code = n }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
@@ -76,9 +79,12 @@ func run(c console, args []string) (code int) {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	if args[0] == "help" {
+		args = append(slices.Clone(args[1:]), "--help")
+	}
 	at, err := parser.Parse(args)
 	switch {
-	case code >= 0: // --help was answered
+	case code >= 0: // --help or --version was answered
 		return code
 	case err != nil:
 		c.note("firebreak: %v\nTry: firebreak --help", err)
@@ -107,6 +113,27 @@ func (e usageError) Error() string { return e.text }
 
 // errTold ends a command whose output has said already what failed.
 var errTold = errors.New("failed")
+
+// errStopped is for what was interrupted before it was done, and loses nothing
+// by that.
+var errStopped = errors.New("stopped; run the same command to go on")
+
+// unlessStopped is err, or errStopped when the reason is that we were told to end.
+func (c console) unlessStopped(err error) error {
+	if err != nil && c.ctx.Err() != nil {
+		return errStopped
+	}
+	return err
+}
+
+// needDir refuses an empty directory name: it would mean the current one, and is
+// most often a variable that is not set.
+func needDir(dir string) error {
+	if dir == "" {
+		return usageError{"--dir must not be empty; for the current directory give ."}
+	}
+	return nil
+}
 
 type versionCommand struct{}
 

@@ -12,6 +12,7 @@ import (
 
 	"firebreak"
 	"firebreak/audit"
+	"firebreak/store"
 )
 
 type serveCommand struct {
@@ -38,10 +39,13 @@ func (s serveCommand) Run(c console) error {
 // open opens an instance, with a mend in the usual error.
 func open(c console, cfg firebreak.Config, log *slog.Logger) (*firebreak.Instance, error) {
 	i, err := firebreak.Open(c.ctx, cfg, log)
-	if errors.Is(err, audit.ErrLocked) {
-		return nil, fmt.Errorf("another server runs on %s; end it first, or use another directory", cfg.Dir)
+	switch {
+	case errors.Is(err, firebreak.ErrInUse):
+		return nil, fmt.Errorf("another server runs on %s, or an import or explain without one; end it first, or use another directory", cfg.Dir)
+	case errors.Is(err, audit.ErrLocked), errors.Is(err, store.ErrLocked):
+		return nil, fmt.Errorf("%w; end the other server first: two of them cannot share it", err)
 	}
-	return i, err
+	return i, c.unlessStopped(err)
 }
 
 // callDrain is how long an operator's call may go on when the server ends.

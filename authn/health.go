@@ -1,0 +1,45 @@
+package authn
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io/fs"
+	"net"
+)
+
+// keyFault is what is wrong with a source of keys, in words of our own: they
+// quote neither the keys nor the URL, which may hold a secret.
+type keyFault string
+
+func (f keyFault) Error() string { return string(f) }
+
+const errTooLarge keyFault = "the key set is larger than 1 MiB"
+
+// Cause is the kind of fault that the latest attempt met, for the log: "" when
+// the keys were read, or when nobody has tried. It holds nothing that the source
+// said.
+func (h Health) Cause() string {
+	var own keyFault
+	var certificate *tls.CertificateVerificationError
+	var network net.Error
+	switch {
+	case h.Err == nil && h.Keys == 0 && !h.Read.IsZero():
+		return "the key set has no usable key"
+	case h.Err == nil:
+		return ""
+	case errors.As(h.Err, &own):
+		return string(own)
+	case errors.Is(h.Err, fs.ErrNotExist):
+		return "there is no such file"
+	case errors.Is(h.Err, fs.ErrPermission):
+		return "the file may not be read"
+	case errors.As(h.Err, &certificate):
+		return "its certificate is not accepted"
+	case errors.Is(h.Err, context.DeadlineExceeded), errors.As(h.Err, &network) && network.Timeout():
+		return "it does not answer in time"
+	case errors.As(h.Err, &network):
+		return "it cannot be reached"
+	}
+	return "it cannot be read"
+}
