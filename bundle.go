@@ -2,13 +2,9 @@ package firebreak
 
 import (
 	"context"
-	"net/http"
-	"slices"
 	"strings"
 
 	"firebreak/fhir"
-	"firebreak/fhir/r4"
-	"firebreak/fhirjson"
 	"firebreak/gate"
 	"firebreak/validate"
 )
@@ -31,10 +27,12 @@ func (s *Server) entry(ctx context.Context, v *visit, e *fhir.Entry) gate.Cleare
 		err = e.Problem
 	case e.Interaction.Kind == fhir.Capabilities:
 		inner.kind = fhir.Capabilities
-		answer, err = s.capabilities(inner)
+		answer, err = s.capabilities(inner, e.Interaction)
 	default:
 		inner.kind = e.Interaction.Kind
-		answer, err = s.perform(ctx, inner, e.Interaction)
+		if answer, err = s.perform(ctx, inner, e.Interaction); err != nil {
+			err = validate.Within(fhir.AsProblem(err), e.Place)
+		}
 	}
 	if err != nil {
 		answer = s.refuse(inner, err)
@@ -43,343 +41,19 @@ func (s *Server) entry(ctx context.Context, v *visit, e *fhir.Entry) gate.Cleare
 	}
 	v.events = append(v.events, inner.events...)
 	v.outboxes = append(v.outboxes, inner.outboxes...)
-	return answer
+	return shown(e, answer)
 }
 
-// entry is the visit of one entry: the same person, another request line.
+// entry is the visit of one entry: the same person and the same request's id,
+// another request line.
 func (v *visit) entry(e *fhir.Entry) *visit {
 	req := *v.Request
-	req.Method, req.Path, req.Query, req.Body, req.RequestID = e.Method, e.Path, e.Query, nil, ""
-	inner := &visit{Request: &req, principal: v.principal, when: v.when}
-	inner.Visit = v.Visit + "." + strings.TrimSuffix(strings.TrimPrefix(e.Place, "Bundle.entry["), "]")
-	return inner
+	req.Method, req.Path, req.Query, req.Body = e.Method, e.Path, e.Query, nil
+	req.Visit += "." + ordinal(e)
+	return &visit{Request: &req, principal: v.principal, when: v.when, of: e}
 }
 
-// transaction does all entries or none. Every entry is admitted before anything
-// is looked at; a hidden target fails the whole exactly as an absent one does.
-func (s *Server) transaction(ctx context.Context, v *visit, i *fhir.Interaction) (gate.Cleared, error) {
-	x := &joined{s: s, v: v, entries: i.Entries, permits: make([]*gate.Permit, len(i.Entries))}
-	for n := range i.Entries {
-		e := &i.Entries[n]
-		if e.Interaction.Kind == fhir.Operation || e.Interaction.Kind == fhir.Capabilities {
-			return gate.Cleared{}, fhir.NewProblem(fhir.NotSupported, "operations are not supported in a transaction").At(e.Place)
-		}
-		m, err := s.gate.Admit(v.principal, fhir.Compile(e.Interaction))
-		if err != nil {
-			return gate.Cleared{}, validate.Within(fhir.AsProblem(err), e.Place)
-		}
-		x.permits[n] = m
-	}
-	if err := x.distinct(); err != nil {
-		return gate.Cleared{}, err
-	}
-	if len(i.Entries) == 0 {
-		return s.gate.ReleaseEntries(fhir.Transaction, nil, v.pretty), nil
-	}
-	effects, again, err := s.commit(ctx, v, x.permits[0], fhir.Transaction, x.run)
-	if err != nil {
-		return gate.Cleared{}, err
-	}
-	if again {
-		if err := x.again(ctx); err != nil {
-			return gate.Cleared{}, err
-		}
-	}
-	answers := make([]gate.Cleared, len(i.Entries))
-	for n := range i.Entries {
-		if answers[n], err = x.answer(n, effects[n]); err != nil {
-			return gate.Cleared{}, err
-		}
-	}
-	out := s.gate.ReleaseEntries(fhir.Transaction, answers, v.pretty)
-	v.record(gate.Event{Interaction: fhir.Transaction, Status: out.Status(), Epoch: s.gate.Epoch(), Changed: changedBy(effects), Released: out.Released()})
-	return out, nil
-}
-
-// joined is one transaction under way.
-type joined struct {
-	s       *Server
-	v       *visit
-	entries []fhir.Entry
-	permits []*gate.Permit
-	// Of one run, which the database may ask to be repeated:
-	t       Tx
-	ids     map[string]string // fullUrl → Type/id
-	created []string          // by entry: the id that its resource gets or has
-	found   []*gate.Judged    // by entry: what its condition matched
-	views   []gate.Cleared    // by entry: the answers of its reads
-	effects []effect
-}
-
-// distinct refuses a transaction in which two entries change one resource, as
-// far as their URLs say; what conditions match is compared when it is known.
-func (x *joined) distinct() error {
-	seen := map[string]bool{}
-	urls := map[string]bool{}
-	for _, e := range x.entries {
-		i := e.Interaction
-		if i.Kind.Changes() && i.ID != "" {
-			key := i.Type + "/" + i.ID
-			if seen[key] {
-				return errOverlap.At(e.Place)
-			}
-			seen[key] = true
-		}
-		if e.FullURL != "" && i.Kind == fhir.Create {
-			if urls[e.FullURL] {
-				return fhir.NewProblem(fhir.Invalid, "a fullUrl appears twice").At(e.Place + ".fullUrl")
-			}
-			urls[e.FullURL] = true
-		}
-	}
-	return nil
-}
-
-var errOverlap = fhir.NewProblem(fhir.Invalid, "a resource may be changed by one entry of a transaction only")
-
-// run does the entries in the order of http.html#trules: DELETE, POST, PUT and
-// PATCH, GET; references are resolved before anything is stored.
-func (x *joined) run(t Tx) ([]effect, error) {
-	n := len(x.entries)
-	x.t, x.ids = t, map[string]string{}
-	x.created, x.found, x.views, x.effects = make([]string, n), make([]*gate.Judged, n), make([]gate.Cleared, n), make([]effect, n)
-	if err := x.each(func(i *fhir.Interaction) bool { return i.Kind == fhir.Delete }, x.apply); err != nil {
-		return nil, err
-	}
-	if err := x.each(func(i *fhir.Interaction) bool { return i.Kind == fhir.Create || i.Kind == fhir.Update }, x.identify); err != nil {
-		return nil, err
-	}
-	// Conditional references see what this transaction creates, so what has
-	// none is stored first.
-	for _, conditional := range []bool{false, true} {
-		for _, kind := range []fhir.Kind{fhir.Create, fhir.Update} {
-			pick := func(i *fhir.Interaction) bool {
-				return i.Kind == kind && hasConditionalReference(i.Resource.Root()) == conditional
-			}
-			if err := x.each(pick, x.apply); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := x.each(func(i *fhir.Interaction) bool { return i.Kind == fhir.Patch }, x.apply); err != nil {
-		return nil, err
-	}
-	if err := x.overlap(); err != nil {
-		return nil, err
-	}
-	err := x.each(func(i *fhir.Interaction) bool { return !i.Kind.Changes() }, x.look)
-	return x.effects, err
-}
-
-func (x *joined) each(pick func(*fhir.Interaction) bool, do func(n int) error) error {
-	for n := range x.entries {
-		if !pick(x.entries[n].Interaction) {
-			continue
-		}
-		if err := do(n); err != nil {
-			return validate.Within(fhir.AsProblem(err), x.entries[n].Place)
-		}
-	}
-	return nil
-}
-
-// identify settles which resource an entry makes or replaces, so that others
-// can refer to it.
-func (x *joined) identify(n int) error {
-	e, m := &x.entries[n], x.permits[n]
-	i := e.Interaction
-	id := i.ID
-	if i.Query != nil {
-		action := fhir.ActUpdate
-		if i.Kind == fhir.Create {
-			action = fhir.ActRead
-		}
-		match, err := x.s.match(x.t, m, i, action)
-		if err != nil {
-			return err
-		}
-		if x.found[n] = match; match != nil {
-			id = match.Header().ID
-		}
-	}
-	if id == "" {
-		id = x.s.ids.Resource()
-	}
-	x.created[n] = id
-	if e.FullURL != "" {
-		x.ids[e.FullURL] = i.Type + "/" + id
-		if rel, ok := strings.CutPrefix(e.FullURL, x.s.base+"/"); ok {
-			x.ids[rel] = i.Type + "/" + id
-		}
-	}
-	return nil
-}
-
-// overlap refuses a transaction in which two entries changed one resource, by
-// id or by condition; nothing of it is stored then.
-func (x *joined) overlap() error {
-	seen := map[string]bool{}
-	for n, e := range x.entries {
-		if !x.effects[n].changed {
-			continue
-		}
-		key := x.effects[n].judged.Header().Reference()
-		if seen[key] {
-			return errOverlap.At(e.Place)
-		}
-		seen[key] = true
-	}
-	return nil
-}
-
-// apply does one changing entry with its references rewritten.
-func (x *joined) apply(n int) (err error) {
-	m := x.permits[n]
-	i := *x.entries[n].Interaction
-	if i.Resource != nil {
-		if i.Resource, err = x.rewritten(n, i.Resource.Root()); err != nil {
-			return err
-		}
-	}
-	switch {
-	case i.Kind == fhir.Create && x.found[n] != nil:
-		x.effects[n] = effect{judged: *x.found[n], shape: gate.Shape{Status: http.StatusOK, Location: true, Return: i.Return}}
-	case i.Kind == fhir.Create:
-		x.effects[n], err = x.s.make(x.t, m, &i, x.created[n], http.MethodPost, fhir.ActCreate)
-	case i.Kind == fhir.Update && i.Query != nil && x.found[n] == nil:
-		if sent := i.Resource.Root().Field("id"); sent.Exists() {
-			x.effects[n], err = x.s.updateAbsent(x.t, m, &i)
-			break
-		}
-		x.effects[n], err = x.s.make(x.t, m, &i, x.created[n], http.MethodPut, fhir.ActCreate)
-	default:
-		x.effects[n], err = x.s.apply(x.t, x.v, m, &i)
-	}
-	return err
-}
-
-// rewritten resolves references to other entries and conditional references.
-// A conditional one must match exactly one resource that the caller may see.
-func (x *joined) rewritten(n int, resource fhirjson.Node) (*fhirjson.Doc, error) {
-	var failed error
-	root := restBase(x.entries[n].FullURL)
-	out := fhir.Rewrite(resource, func(text string, reference bool) (string, bool) {
-		if to, ok := x.ids[text]; ok {
-			return to, true
-		}
-		if to, ok := x.ids[root+text]; ok && reference && root != "" {
-			return to, true // bundle.html#references: relative to its own fullUrl
-		}
-		typ, cond, ok := conditional(text)
-		if !ok || !reference || failed != nil {
-			return "", false
-		}
-		ref, err := x.conditional(typ, cond)
-		if err != nil {
-			// The place is the resource, not the request's own criteria.
-			p := *fhir.AsProblem(err)
-			p.Issues, p.Expression = nil, x.entries[n].Interaction.Type
-			failed = &p
-			return "", false
-		}
-		return ref, true
-	})
-	if failed != nil {
-		return nil, failed
-	}
-	return fhirjson.Parse(out)
-}
-
-func (x *joined) conditional(typ, cond string) (string, error) {
-	q, err := x.s.parser.Condition(typ, cond)
-	if err != nil {
-		return "", err
-	}
-	look := &fhir.Interaction{Kind: fhir.SearchType, Type: typ, Query: q}
-	m, err := x.s.gate.Admit(x.v.principal, fhir.Compile(look))
-	if err != nil {
-		return "", err
-	}
-	found, err := x.s.match(x.t.Under(m), m, look, fhir.ActRead)
-	if err != nil {
-		return "", err
-	}
-	if found == nil {
-		return "", fhir.NewProblem(fhir.Stale, "a conditional reference matches nothing")
-	}
-	return found.Header().Reference(), nil
-}
-
-// conditional takes a conditional reference apart: "Patient?identifier=x".
-func conditional(text string) (typ, cond string, ok bool) {
-	typ, cond, ok = strings.Cut(text, "?")
-	return typ, cond, ok && validate.ValidID(typ)
-}
-
-func hasConditionalReference(resource fhirjson.Node) bool {
-	return slices.ContainsFunc(fhir.References(resource), func(text string) bool {
-		_, _, ok := conditional(text)
-		return ok
-	})
-}
-
-// restBase is the base URL, with a slash at its end, of a fullUrl that is
-// [base]/[type]/[id]; "" of any other.
-func restBase(fullURL string) string {
-	part := strings.Split(fullURL, "/")
-	n := len(part)
-	if n < 4 || !strings.HasPrefix(fullURL, "http") || !validate.ValidID(part[n-1]) {
-		return ""
-	}
-	if _, ok := r4.TypeID(part[n-2]); !ok {
-		return ""
-	}
-	return strings.Join(part[:n-2], "/") + "/"
-}
-
-// look answers a reading entry on the transaction's own view of what it did.
-func (x *joined) look(n int) error {
-	e := &x.entries[n]
-	inner := x.v.entry(e)
-	s := *x.s
-	s.backend = inside{x.t, x.permits[n]}
-	answer, err := s.perform(context.Background(), inner, e.Interaction)
-	if err != nil {
-		return err
-	}
-	x.views[n] = answer
-	return nil
-}
-
-// answer releases one entry's effect, or gives its look.
-func (x *joined) answer(n int, e effect) (gate.Cleared, error) {
-	if !x.entries[n].Interaction.Kind.Changes() {
-		return x.views[n], nil
-	}
-	return x.s.show(x.permits[n], x.v, e, false)
-}
-
-// again answers the reading entries of a transaction that was done before.
-func (x *joined) again(ctx context.Context) (err error) {
-	x.views = make([]gate.Cleared, len(x.entries))
-	return x.each(func(i *fhir.Interaction) bool { return !i.Kind.Changes() }, func(n int) error {
-		x.views[n], err = x.s.perform(ctx, x.v.entry(&x.entries[n]), x.entries[n].Interaction)
-		return err
-	})
-}
-
-// inside is the backend of a reading entry: the transaction it stands in.
-type inside struct {
-	t Tx
-	m *gate.Permit
-}
-
-func (b inside) View(_ context.Context, m *gate.Permit, fn func(Snapshot) error) error {
-	return fn(b.t.Under(m))
-}
-
-func (b inside) Journalled(...string) {}
-
-func (b inside) Change(context.Context, *gate.Permit, func(context.Context) error, func(Tx) error) error {
-	return fhir.NewProblem(fhir.NotSupported, "a reading entry cannot change anything")
+// ordinal is which entry of its Bundle it is, "0" for the first.
+func ordinal(e *fhir.Entry) string {
+	return strings.TrimSuffix(strings.TrimPrefix(e.Place, "Bundle.entry["), "]")
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/http"
 
+	"firebreak/fhir"
 	"firebreak/fhir/r4"
 	"firebreak/fhir/search"
 	"firebreak/gate"
@@ -18,19 +19,19 @@ const (
 
 // capabilities answers GET /metadata (http.html#capabilities): public, and the
 // same for everybody. capabilities_test exercises each claim it makes.
-func (s *Server) capabilities(v *visit) (gate.Cleared, error) {
+func (s *Server) capabilities(v *visit, i *fhir.Interaction) (gate.Cleared, error) {
 	statement, err := s.statement()
 	if err != nil {
 		return gate.Cleared{}, err
 	}
 	sum := sha256.Sum256(statement)
-	tag := `W/"` + hex.EncodeToString(sum[:8]) + `"`
+	version := hex.EncodeToString(sum[:8])
 	status := http.StatusOK
 	body := statement
-	if v.IfNoneMatch == tag {
+	if i.IfNoneMatch != "" && among(i.IfNoneMatch, version) {
 		status, body = http.StatusNotModified, nil
 	}
-	return s.gate.ReleaseOwn(body, [][2]string{{"ETag", tag}}, status, v.pretty), nil
+	return s.gate.ReleaseOwn(body, [][2]string{{"ETag", `W/"` + version + `"`}}, status, v.pretty), nil
 }
 
 type (
@@ -39,8 +40,9 @@ type (
 )
 
 // capabilityStatement is made from what is routed: the kinds of route.go, the
-// parameters that are indexed, the limits of the parser.
-func capabilityStatement(base string) object {
+// parameters that are indexed, the limits of the parser. cors is whether any
+// web application may call from a browser.
+func capabilityStatement(base string, cors bool) object {
 	var resources array
 	for _, typ := range r4.Resources() {
 		resources = append(resources, capability(typ))
@@ -56,7 +58,7 @@ func capabilityStatement(base string) object {
 		"fhirVersion":    "4.0.1", "format": array{"application/fhir+json", "json"}, "patchFormat": array{"application/json-patch+json"},
 		"rest": array{object{
 			"mode": "server",
-			"security": object{"cors": true, "description": "OAuth 2.0 bearer tokens (JWT) with SMART scopes; every answer is limited to what the caller may see.",
+			"security": object{"cors": cors, "description": "OAuth 2.0 bearer tokens (JWT) with SMART scopes; every answer is limited to what the caller may see.",
 				"service": array{object{"coding": array{object{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "OAuth"}}}}},
 			"resource": resources,
 			"interaction": array{object{"code": "transaction"}, object{"code": "batch"},

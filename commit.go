@@ -22,11 +22,11 @@ func (s *Server) commit(ctx context.Context, v *visit, m *gate.Permit, kind fhir
 		}
 		return nil
 	}
-	digest := requestDigest(v)
+	name, digest := requestName(v), requestDigest(v)
 	err = s.backend.Change(ctx, m, durable, func(t Tx) (err error) {
 		effects, again = nil, false
-		if v.RequestID != "" {
-			first, found, err := t.First(v.principal.Owner(), v.RequestID, digest)
+		if name != "" {
+			first, found, err := t.First(v.principal.Owner(), name, digest)
 			if err != nil {
 				return err
 			}
@@ -39,8 +39,8 @@ func (s *Server) commit(ctx context.Context, v *visit, m *gate.Permit, kind fhir
 		if effects, err = fn(t); err != nil {
 			return err
 		}
-		if v.RequestID != "" {
-			if err := t.PutFirst(v.principal.Owner(), v.RequestID, digest, remember(effects)); err != nil {
+		if name != "" {
+			if err := t.PutFirst(v.principal.Owner(), name, digest, remember(effects)); err != nil {
 				return err
 			}
 		}
@@ -52,11 +52,25 @@ func (s *Server) commit(ctx context.Context, v *visit, m *gate.Permit, kind fhir
 	return effects, again, err
 }
 
+// requestName is the id that a change's first result is kept under, "" for
+// none. An entry of a batch, which is a change of its own, has its own: no
+// client's id has a slash, so it is nobody else's.
+func requestName(v *visit) string {
+	if v.RequestID == "" || v.of == nil {
+		return v.RequestID
+	}
+	return v.RequestID + "/" + ordinal(v.of)
+}
+
 // requestDigest tells whether a request that repeats an id is the same request.
 func requestDigest(v *visit) []byte {
 	h := sha256.New()
 	for _, s := range [...]string{v.Method, v.Path, v.Query, v.IfMatch, v.IfNoneMatch, v.IfNoneExist, v.Prefer, v.ContentType} {
 		fmt.Fprintf(h, "%d:%s\n", len(s), s)
+	}
+	if v.of != nil {
+		h.Write(v.of.Raw)
+		return h.Sum(nil)
 	}
 	h.Write(v.Body)
 	return h.Sum(nil)

@@ -37,6 +37,20 @@ func (s *Server) match(t Tx, m *gate.Permit, i *fhir.Interaction, action fhir.Ac
 
 var errManyMatches = fhir.NewProblem(fhir.MultipleMatches, "the condition matches more than one resource")
 
+// subject is what a change is about: its target, or what there is instead of
+// what a conditional create would make. An unconditional create has none.
+func (s *Server) subject(t Tx, m *gate.Permit, i *fhir.Interaction) (*gate.Judged, error) {
+	switch {
+	case i.Kind == fhir.Delete:
+		return s.target(t, m, i, fhir.ActDelete)
+	case i.Kind != fhir.Create:
+		return s.target(t, m, i, fhir.ActUpdate)
+	case i.Query != nil:
+		return s.match(t, m, i, fhir.ActRead)
+	}
+	return nil, nil
+}
+
 // target is the judged resource a change is about, by id or by condition; nil
 // when it is absent or hidden.
 func (s *Server) target(t Tx, m *gate.Permit, i *fhir.Interaction, action fhir.Action) (*gate.Judged, error) {

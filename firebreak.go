@@ -20,6 +20,7 @@ import (
 	"firebreak/fhir"
 	"firebreak/fhir/search"
 	"firebreak/gate"
+	"firebreak/store"
 	"firebreak/validate"
 )
 
@@ -36,6 +37,7 @@ type Server struct {
 	authn   Authenticator
 	backend Backend
 	journal Journal
+	sink    *sink // to the journal
 	parser  *validate.Parser
 	index   *search.Extractor
 	links   *pageLinks
@@ -55,6 +57,7 @@ type visit struct {
 	kind      fhir.Kind
 	when      time.Time
 	events    []gate.Event // put on record before the reply leaves
+	of        *fhir.Entry  // the entry of a Bundle that it stands for; nil for a request of its own
 	outboxes  []string     // outcomes stored with their changes, to be taken out once on record
 }
 
@@ -62,9 +65,9 @@ type visit struct {
 // and a Reply exists only when its audit record is durable.
 func (s *Server) Serve(ctx context.Context, req fhir.Request) gate.Reply {
 	v := &visit{Request: &req, when: s.clock.Now()}
-	limited, cancel := context.WithTimeout(ctx, s.limit)
-	defer cancel()
-	answer, err := s.answer(limited, v)
+	limit := limited(ctx, s.limit)
+	defer limit.stop()
+	answer, err := s.answer(limit, v)
 	if err != nil {
 		answer = s.refuse(v, err)
 	}
@@ -81,7 +84,7 @@ func (s *Server) answer(ctx context.Context, v *visit) (gate.Cleared, error) {
 			return gate.Cleared{}, err
 		}
 		v.pretty = i.Pretty
-		return s.capabilities(v)
+		return s.capabilities(v, i)
 	}
 	who, err := s.authn.Authenticate(ctx, v.Request)
 	if err != nil {
@@ -134,6 +137,9 @@ func (s *Server) perform(ctx context.Context, v *visit, i *fhir.Interaction) (ga
 // logged with the visit's id and shown as an internal error.
 func (s *Server) refuse(v *visit, err error) gate.Cleared {
 	p := fhir.AsProblem(err)
+	if errors.Is(err, store.ErrUnavailable) {
+		p = fhir.NewProblem(fhir.Unavailable, "the store is not available").Because(err)
+	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		p = fhir.NewProblem(fhir.Unavailable, "the request took too long").Because(err)
@@ -153,7 +159,7 @@ func (s *Server) close(ctx context.Context, v *visit, answer gate.Cleared) gate.
 	if len(v.events) == 0 {
 		v.record(gate.Event{Interaction: v.kind, Status: answer.Status(), Released: answer.Released()})
 	}
-	reply, err := s.gate.Close(context.WithoutCancel(ctx), s.sink(), answer, v.events, nil)
+	reply, err := s.gate.Close(context.WithoutCancel(ctx), s.sink, answer, v.events, nil)
 	if err != nil {
 		s.log.Error("audit journal cannot be written; nothing is disclosed", "visit", v.Visit, "error", err)
 		return reply

@@ -62,8 +62,9 @@ func TestAnOldVersionHasItsOwnAuthor(t *testing.T) {
 
 func TestACareTeamCountsForAChangeWhereSeeingNeedsNone(t *testing.T) {
 	s := newSide(t, openers()[0], standard(), variants[6:7])
-	s.put("importer", `{"resourceType":"CareTeam","id":"c","status":"active","subject":{"reference":"Patient/amy"},"participant":[{"member":{"reference":"Practitioner/adams"}}]}`)
-	s.put("importer", reading("o", "a", ""))
+	by := writer{org: "Organization/north", author: "Practitioner/importer", asserts: true}.String()
+	s.loader.put(by, `{"resourceType":"CareTeam","id":"c","status":"active","subject":{"reference":"Patient/amy"},"participant":[{"member":{"reference":"Practitioner/adams"}}]}`)
+	s.loader.put(by, reading("o", "a", ""))
 	if a := s.do("adams", "PUT", "Observation/o", reading("o", "b", "")); a.status != 200 {
 		t.Errorf("a member of the care team may change it: %v", a)
 	}

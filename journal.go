@@ -3,6 +3,7 @@ package firebreak
 import (
 	"context"
 	"strings"
+	"sync"
 
 	"firebreak/audit"
 	"firebreak/fhir"
@@ -17,16 +18,25 @@ type Journal interface {
 }
 
 // sink writes the gate's events to the journal.
-type sink struct{ journal Journal }
-
-func (s *Server) sink() gate.AuditSink { return sink{s.journal} }
+type sink struct {
+	journal Journal
+	rooms   sync.Pool // of *[]byte: where records are put into words
+}
 
 // Record begins all of a visit's records and waits for the last: the journal
 // keeps their order, so then all are durable.
-func (k sink) Record(ctx context.Context, events []gate.Event) error {
+func (k *sink) Record(ctx context.Context, events []gate.Event) error {
+	room, ok := k.rooms.Get().(*[]byte)
+	if !ok {
+		room = new([]byte)
+	}
 	var last *audit.Pending
 	for i := range events {
-		last = k.journal.Begin(record(&events[i]).Append(nil))
+		*room = record(&events[i]).Append((*room)[:0])
+		last = k.journal.Begin(*room) // which copies it
+	}
+	if cap(*room) <= maxRoom {
+		k.rooms.Put(room)
 	}
 	if last == nil {
 		return nil
@@ -34,6 +44,10 @@ func (k sink) Record(ctx context.Context, events []gate.Event) error {
 	_, err := last.Wait(ctx)
 	return err
 }
+
+// maxRoom is what a record of the usual size needs, and some; a page's record
+// may be many times that and is not kept.
+const maxRoom = 16 << 10
 
 // record is an event in the journal's words.
 func record(e *gate.Event) audit.Record {
@@ -60,6 +74,14 @@ func record(e *gate.Event) audit.Record {
 		if typ, _, _ := strings.Cut(x.Reference, "/"); label.AuthorityBearing(typ) {
 			r.Category = audit.AuthorizationChange
 		}
+	}
+	if len(e.Changed) == 0 && len(e.Released) == 1 && len(e.Released[0].Subjects) < 2 { // a read's, mostly
+		x := e.Released[0]
+		r.Targets = []audit.Target{target(x.Reference)}
+		for _, p := range x.Subjects {
+			r.Patients = []string{"Patient/" + p}
+		}
+		return r
 	}
 	seen := map[string]bool{}
 	for _, list := range [][]gate.Released{e.Changed, e.Released} {
@@ -118,13 +140,9 @@ func changedBy(effects []effect) []gate.Released {
 
 // target is a reference with a version, in the journal's words.
 func target(reference string) audit.Target {
-	part := strings.Split(reference, "/")
-	t := audit.Target{Type: part[0]}
-	if len(part) > 1 {
-		t.ID = part[1]
-	}
-	if len(part) > 3 {
-		t.Version = part[3]
-	}
-	return t
+	typ, rest, _ := strings.Cut(reference, "/")
+	id, rest, _ := strings.Cut(rest, "/")
+	_, rest, _ = strings.Cut(rest, "/") // _history
+	version, _, _ := strings.Cut(rest, "/")
+	return audit.Target{Type: typ, ID: id, Version: version}
 }

@@ -173,7 +173,7 @@ func TestAFailedTransactionStoresNothing(t *testing.T) {
 		{"twice the fullUrl", [][]string{first}, 400, "Bundle.entry[1].fullUrl"},
 		{"many for a condition", [][]string{{"DELETE", "Patient?identifier=twin", ""}}, 412, "Bundle.entry[1]"},
 		{"an empty condition", [][]string{{"DELETE", "Patient", ""}}, 400, "Bundle.entry[1].request.url"},
-		{"bad ifNoneExist", [][]string{{"POST", "Patient", patient("9", "x"), `request."ifNoneExist":"colour=red"`}}, 400, "Bundle.entry[1].request.url"},
+		{"bad ifNoneExist", [][]string{{"POST", "Patient", patient("9", "x"), `request."ifNoneExist":"colour=red"`}}, 400, "Bundle.entry[1].request.ifNoneExist"},
 		{"a patch that fails", [][]string{{"PATCH", "Observation/o1", `{"resourceType":"Binary","contentType":"application/json-patch+json","data":"` + base64.StdEncoding.EncodeToString([]byte(`[{"op":"remove","path":"/no"}]`)) + `"}`}}, 422, "Bundle.entry[1].resource"},
 		{"a patch that is no patch", [][]string{{"PATCH", "Observation/o1", `{"resourceType":"Parameters"}`}}, 501, "Bundle.entry[1].resource"},
 		{"an operation", [][]string{{"POST", "Patient/$validate", patient("9", "x")}}, 501, "Bundle.entry[1]"},

@@ -36,11 +36,9 @@ func TestConditionalCreateByTheNumberOfMatches(t *testing.T) {
 		t.Errorf("%v patients, want 2", got)
 	}
 	r.do("adams", "POST", "Patient", patient("1", "x"), "If-None-Exist: ?identifier=urn:mrn|2&_lastUpdated=gt2000").is(t, 201)
-	for condition, place := range map[string]string{
-		"colour=red": "http.colour", "identifier=": "http.identifier", "_count=1": "http._count", "identifier=1&_sort=_id": "http._sort", "_format=json": "http._format",
-		"Patient?identifier=1": "http.url", "identifier:in=x": "http.identifier:in", "a=%zz": "http.If-None-Exist", "&": "http.url",
-	} {
-		r.do("adams", "POST", "Patient", patient("1", "x"), "If-None-Exist: "+condition).refused(t, 400, place)
+	for _, condition := range []string{"colour=red", "identifier=", "_count=1", "identifier=1&_sort=_id", "_format=json",
+		"Patient?identifier=1", "identifier:in=x", "a=%zz", "&", "?"} {
+		r.do("adams", "POST", "Patient", patient("1", "x"), "If-None-Exist: "+condition).refused(t, 400, "http.If-None-Exist")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"firebreak/fhir/search"
 	"firebreak/gate"
 	"firebreak/store"
+	"firebreak/validate"
 )
 
 // search answers a search (http.html#search). The query runs over what the
@@ -55,6 +56,9 @@ func (s *Server) searchPage(ctx context.Context, v *visit, m *gate.Permit, i *fh
 	includes, err := s.gate.JudgeIncluded(m, found.Includes...)
 	if err != nil {
 		return gate.Cleared{}, err
+	}
+	if i.Operation == "$everything" {
+		includes = slices.DeleteFunc(includes, func(j gate.Judged) bool { return validate.OfARecord(j.Header().Type) })
 	}
 	page := gate.Page{Type: "searchset", Total: found.Total, Includes: includes,
 		Links: []gate.Link{{Relation: "self", URL: self}},

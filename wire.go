@@ -36,6 +36,7 @@ type Parts struct {
 	Labeler gate.Labeler
 	Log     *slog.Logger
 	Limits  Limits
+	CORS    bool // the transport lets some web applications call from a browser
 }
 
 // Limits bound what one request may ask.
@@ -75,11 +76,11 @@ func New(p Parts) (*Server, error) {
 	mismatch := func(layer string, h gate.Header) {
 		p.Log.Error("the two nets differ; the row is withheld", "layer", layer, "type", h.Type)
 	}
-	s := &Server{base: p.Base, gate: gate.New(p.Labeler, mismatch, p.Layers...), authn: p.Authn, backend: p.Backend, journal: p.Journal,
+	s := &Server{base: p.Base, gate: gate.New(p.Labeler, mismatch, p.Layers...), authn: p.Authn, backend: p.Backend, journal: p.Journal, sink: &sink{journal: p.Journal},
 		links: links, index: search.NewExtractor(p.Base), ids: p.IDs, limit: p.Limits.Time, clock: p.Clock, log: p.Log,
 		parser: &validate.Parser{Base: p.Base, Now: p.Clock.Now, MaxEntries: p.Limits.Entries, MaxCount: p.Limits.Count,
 			MaxChain: p.Limits.Chain, MaxIncl: p.Limits.Iterate}}
-	s.statement = sync.OnceValues(func() ([]byte, error) { return json.Marshal(capabilityStatement(p.Base)) })
+	s.statement = sync.OnceValues(func() ([]byte, error) { return json.Marshal(capabilityStatement(p.Base, p.CORS)) })
 	return s, nil
 }
 

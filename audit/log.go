@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -228,6 +229,12 @@ func (l *Log) run() {
 		for len(l.queue.items) == 0 && !l.closed {
 			l.work.Wait()
 		}
+		l.mu.Unlock()
+		// Whoever is ready to run may have a record to begin: one write for all
+		// of them costs what one for the first would. Where nobody is, as with a
+		// lone client, this takes no time.
+		runtime.Gosched()
+		l.mu.Lock()
 		q := l.queue
 		l.queue, l.spare = l.spare, q
 		l.mu.Unlock()

@@ -26,7 +26,7 @@ const masked = "***"
 // searches only. It is unaltered, malicious input included (ITI TF-3 §5.7.5.5.1),
 // but for credentials: they are left out, or masked where they are parameters.
 func RequestText(method, target string, header map[string][]string, body []byte) []byte {
-	b := append([]byte(method), ' ')
+	b := append(append(make([]byte, 0, len(method)+len(target)+len(body)+3), method...), ' ')
 	path, query, asked := strings.Cut(withoutUserinfo(target), "?")
 	b = append(b, path...)
 	if asked {

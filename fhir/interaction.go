@@ -118,6 +118,8 @@ type Entry struct {
 	Problem *Problem
 	// Place is the entry's location, "Bundle.entry[3]".
 	Place string
+	// Raw is the whole entry as it was sent.
+	Raw []byte
 }
 
 // Action is what is done to one resource, in the five letters of SMART's scopes.

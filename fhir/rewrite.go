@@ -9,10 +9,13 @@ import (
 
 // Rewrite replaces references in a resource, as a transaction does when it
 // knows which ids its entries got (http.html#transaction): in
-// Reference.reference, in elements of type uri, url, oid and uuid, and in the
-// narrative's links; not in canonicals. to returns the replacement of a text
-// and whether there is one; reference says that it is of a Reference.reference,
-// the only one of these that may be conditional.
+// Reference.reference, in elements of type uri and url, and in the narrative's
+// links; not in canonicals. R4 names oid and uuid as well, but what takes the
+// place of a temporary id is a reference, which is neither (datatypes.html): an
+// element of these types says which object it means by itself, stays true
+// as it is, and would not be valid otherwise. to returns the replacement of a
+// text and whether there is one; reference says that it is of a
+// Reference.reference, the only one of these that may be conditional.
 func Rewrite(resource fhirjson.Node, to func(text string, reference bool) (string, bool)) []byte {
 	w := rewriter{to: to, base: 0}
 	start, _ := resource.Span()
@@ -78,7 +81,7 @@ func (w *rewriter) value(v fhirjson.Node, typ string) {
 		w.object(v, typ)
 	case fhirjson.String:
 		switch typ {
-		case "uri", "url", "oid", "uuid", literal:
+		case "uri", "url", literal:
 			if s, ok := w.to(v.Text(), typ == literal); ok {
 				w.edit(v, s)
 			}

@@ -133,8 +133,8 @@ func refusal(layer string) *fhir.Problem {
 	p := fhir.NewProblem(fhir.Forbidden, "the policy does not allow this interaction")
 	if layer == "scope" {
 		p = fhir.NewProblem(fhir.Forbidden, "the granted scopes do not allow this interaction")
-		p.Challenge = `Bearer error="insufficient_scope"`
 	}
+	p.Challenge = `Bearer error="insufficient_scope"` // RFC 6750 section 3.1: "requires higher privileges"
 	return p
 }
 

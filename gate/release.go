@@ -200,7 +200,12 @@ func appendEntry(b []byte, j Judged, p Page, mode string) ([]byte, error) {
 	return append(b, `"}}`...), nil
 }
 
-// ReleaseProblem is the answer that says why not.
+// retryAfter is when to come back, in seconds, after what took too long or could
+// not reach its store.
+const retryAfter = "5"
+
+// ReleaseProblem is the answer that says why not. A 503 for a journal that
+// cannot be written is not one of these: Close makes it, and it says nothing.
 func (g *Gate) ReleaseProblem(p *fhir.Problem, visit string, pretty bool) Cleared {
 	c := &cleared{status: p.Code.Status()}
 	if p.Allow != "" {
@@ -209,9 +214,10 @@ func (g *Gate) ReleaseProblem(p *fhir.Problem, visit string, pretty bool) Cleare
 	if p.Challenge != "" {
 		c.header = append(c.header, [2]string{"WWW-Authenticate", p.Challenge})
 	}
-	if c.status != http.StatusServiceUnavailable {
-		c.body = p.Outcome(visit)
+	if c.status == http.StatusServiceUnavailable {
+		c.header = append(c.header, [2]string{"Retry-After", retryAfter})
 	}
+	c.body = p.Outcome(visit)
 	return c.finish(pretty)
 }
 
@@ -241,6 +247,17 @@ func (g *Gate) ReleaseEntries(kind fhir.Kind, entries []Cleared, pretty bool) Cl
 	}
 	c.body = append(b, '}')
 	return c.finish(pretty)
+}
+
+// Head is the answer as HEAD has it, without what was asked for; an entry's
+// OperationOutcome stays.
+func (c Cleared) Head() Cleared {
+	if c.Status() >= 400 { // the zero Cleared too
+		return c
+	}
+	in := *c.in.lift()
+	in.body = nil
+	return Cleared{cover(in)}
 }
 
 // appendResponse writes the answer as an entry of a batch or transaction

@@ -224,8 +224,8 @@ func TestProblemsTellOnlyTheirText(t *testing.T) {
 	if w.Code != 500 || strings.Contains(w.Body.String(), "secret") || !strings.Contains(w.Body.String(), "visit-1") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	w = sent(t, g, g.ReleaseProblem(fhir.NewProblem(fhir.Unavailable, "text"), "visit-1", false), false)
-	if w.Code != 503 || w.Body.Len() != 0 {
-		t.Errorf("a 503 says %d %s", w.Code, w.Body)
+	w = sent(t, g, g.ReleaseProblem(fhir.NewProblem(fhir.Unavailable, "text").Because(errors.New("secret cause")), "visit-1", false), false)
+	if w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "transient") || strings.Contains(w.Body.String(), "secret") {
+		t.Errorf("a 503 says %d %v %s", w.Code, w.Header(), w.Body)
 	}
 }

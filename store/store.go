@@ -121,26 +121,32 @@ func (s *Store) Close() error {
 	return s.ended
 }
 
-// reader takes a session for reading; give puts it back.
+// reader takes a session for reading; give puts it back. The caller's patience
+// is asked about only when there is something to wait for.
 func (s *Store) reader(ctx context.Context) (*session, error) {
+	var x *session
 	select {
-	case x := <-s.readers:
+	case x = <-s.readers:
+	default:
 		select {
+		case x = <-s.readers:
 		case <-s.closed:
-			s.readers <- x
 			return nil, ErrClosed
-		default:
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
-		if err := s.revive(ctx, x); err != nil {
-			s.readers <- x
-			return nil, err
-		}
-		return x, nil
-	case <-s.closed:
-		return nil, ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
 	}
+	select {
+	case <-s.closed:
+		s.readers <- x
+		return nil, ErrClosed
+	default:
+	}
+	if err := s.revive(ctx, x); err != nil {
+		s.readers <- x
+		return nil, err
+	}
+	return x, nil
 }
 
 func (s *Store) give(x *session) {

@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"crypto/tls"
 	"errors"
+	"io"
+	"time"
+
+	"firebreak/clock"
 )
 
 // errRefused ends the reading of a request that the guard refuses. It is no
@@ -30,6 +34,8 @@ type guard struct {
 	head   head
 	left   int64 // bytes of the body, or of the chunk
 	chunks chunking
+
+	deadline readDeadline
 }
 
 type phase uint8
@@ -49,6 +55,11 @@ func newGuard(c *tls.Conn, s *Server) *guard { return &guard{Conn: c, s: s} }
 
 // Read hands on what has been checked. After a refusal it fails for good.
 func (g *guard) Read(p []byte) (int, error) {
+	if len(p) == ahead && g.phase == inHead && g.r == g.w && g.bad == none {
+		if err := g.rest(); err != nil {
+			return 0, err
+		}
+	}
 	for {
 		if g.pass > 0 {
 			n := copy(p, g.buf[g.r:g.r+g.pass])
@@ -65,7 +76,7 @@ func (g *guard) Read(p []byte) (int, error) {
 			more = g.readHead()
 		case inBody:
 			if g.r == g.w {
-				n, err := g.Conn.Read(p[:min(int64(len(p)), g.left)])
+				n, err := g.receive(p[:min(int64(len(p)), g.left)])
 				g.took(int64(n))
 				return n, err
 			}
@@ -166,7 +177,7 @@ func (g *guard) fill() error {
 	if g.w == len(g.buf) { // scan bounds the head, and so this
 		g.buf = append(g.buf, make([]byte, len(g.buf))...)
 	}
-	n, err := g.Conn.Read(g.buf[g.w:])
+	n, err := g.receive(g.buf[g.w:])
 	g.w += n
 	if n > 0 {
 		return nil
@@ -198,5 +209,17 @@ func (g *guard) Write(p []byte) (int, error) {
 	if _, err := g.Conn.Write(g.s.rawRefusal(bad)); err != nil {
 		return 0, err
 	}
+	g.linger()
 	return len(p), nil
+}
+
+// linger takes in what a refused client is still sending, for a while: a
+// connection that is closed before is reset, and the answer may be lost with it
+// (RFC 9112 section 9.6).
+func (g *guard) linger() {
+	const while, most = 500 * time.Millisecond, 1 << 20
+	if g.Conn.CloseWrite() != nil || g.Conn.SetReadDeadline(clock.System{}.Now().Add(while)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, g.Conn, most)
 }

@@ -153,7 +153,7 @@ func (h *head) field(b []byte, line span) refusal {
 	case len("Transfer-Encoding"):
 		if equalFold(s[:colon], "transfer-encoding") {
 			if h.chunked {
-				return framing
+				return transfer
 			}
 			if !equalFold(value, "chunked") {
 				return coding
@@ -182,7 +182,7 @@ func (h *head) setLength(value []byte) refusal {
 func (h *head) consistent(b []byte) refusal {
 	switch {
 	case h.chunked && (h.hasLength || h.old): // RFC 9112 section 6.1
-		return framing
+		return transfer
 	case h.host.to == 0:
 		return malformed
 	case h.authority.to != 0 && !bytes.EqualFold(h.authority.of(b), h.host.of(b)):

@@ -20,6 +20,7 @@ func (x *exchange) readHeader() refusal {
 			size += len(name) + len(v) + len(": \r\n")
 		}
 		if bad := x.takeField(name, values); bad != none {
+			x.field = name // takeField refuses none but those it names
 			return bad
 		}
 	}
@@ -77,7 +78,9 @@ func (x *exchange) takeField(name string, values []string) refusal {
 	if len(values) > 1 {
 		return twice
 	}
-	*to = values[0]
+	if *to = values[0]; *to == "" && (name == "If-None-Exist" || name == "If-Match" || name == "If-None-Match") {
+		*to = "?" // a condition that is there and says nothing is not the same as none: it is refused
+	}
 	return plain(values[0])
 }
 

@@ -94,7 +94,7 @@ func hasBody(status int) bool {
 // and its log line.
 func (s *Server) rawRefusal(bad refusal) []byte {
 	visit := s.cfg.NewVisit()
-	body := bad.outcome(visit)
+	body := bad.outcome(visit, "")
 	var b bytes.Buffer
 	b.WriteString("HTTP/1.1 " + strconv.Itoa(bad.status()) + " " + http.StatusText(bad.status()) + "\r\n")
 	h := http.Header{

@@ -146,7 +146,7 @@ func (x *exchange) refuse(bad refusal) {
 	}
 	h["Content-Type"] = []string{fhirJSON}
 	x.WriteHeader(bad.status())
-	x.Write(bad.outcome(x.visit)) // when it cannot be written nobody is there to be told
+	x.Write(bad.outcome(x.visit, x.field)) // when it cannot be written nobody is there to be told
 	x.flush()
 }
 
@@ -168,6 +168,7 @@ type exchange struct {
 	origin      string
 	encoding    string
 	wishedID    string // X-Request-Id as the client sent it
+	field       string // the header field that is refused, if it is one that is read
 	held        int64  // bytes of its body that count towards Limits.Bodies
 	status      int
 	sent        int64

@@ -4,16 +4,13 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
 	"firebreak/fhir"
+	"firebreak/fhir/r4"
 	"firebreak/fhirjson"
 )
-
-var insideEntry = regexp.MustCompile(`^Bundle\.entry\[\d+\]\.resource\b`)
 
 // bundle reads a batch or transaction (http.html#transaction). Each entry goes
 // through the same parser as a request of its own, so nothing is checked less.
@@ -23,15 +20,16 @@ func (p *Parser) bundle(i *fhir.Interaction, req *fhir.Request) error {
 		return err
 	}
 	root := doc.Root()
-	issues := Resource(root, "Bundle")
+	var issues []Issue
+	var apart [][]Issue // by entry
 	inner := *p
 	switch root.Field("type").Text() {
 	case "batch":
 		i.Kind = fhir.Batch
-		// What is wrong inside an entry is that entry's answer.
-		issues = slices.DeleteFunc(issues, func(is Issue) bool { return insideEntry.MatchString(is.Expression) })
+		issues, apart = batch(root)
 	case "transaction":
 		i.Kind = fhir.Transaction
+		issues = Resource(root, "Bundle")
 		inner.checked = true
 	default:
 		return fhir.NewProblem(fhir.Invalid, "only Bundles of type batch or transaction can be posted here").At("Bundle.type")
@@ -49,7 +47,14 @@ func (p *Parser) bundle(i *fhir.Interaction, req *fhir.Request) error {
 	}
 	n := 0
 	for entry := range root.Field("entry").Each() {
-		e := inner.entry(req, entry, fmt.Sprintf("Bundle.entry[%d]", n))
+		place := fmt.Sprintf("Bundle.entry[%d]", n)
+		e := fhir.Entry{Place: place, Raw: entry.Raw()}
+		if n < len(apart) && len(apart[n]) > 0 {
+			e.Problem = problem(apart[n])
+			e.Problem.Text = "the entry is not valid"
+		} else {
+			inner.entry(&e, req, entry)
+		}
 		if e.Problem != nil && i.Kind == fhir.Transaction {
 			return e.Problem
 		}
@@ -59,13 +64,38 @@ func (p *Parser) bundle(i *fhir.Interaction, req *fhir.Request) error {
 	return nil
 }
 
+// batch checks the structure of a Bundle whose entries answer for themselves:
+// what is wrong in one is among entries, by ordinal, and the Bundle's own issues
+// are issues. The entries' resources are left to their interactions.
+func batch(root fhirjson.Node) (issues []Issue, entries [][]Issue) {
+	entries = make([][]Issue, 0, root.Field("entry").Len())
+	c := newChecker(root, "Bundle")
+	c.entries = &entries
+	c.resource(root, "Bundle", topLevel)
+	return c.issues, entries
+}
+
+// apart checks each entry of a batch by itself, so that no number of issues in
+// one keeps those of another from being seen.
+func (c *checker) apart(o *object, e *r4.Element, t *r4.Type, items fhirjson.Node) {
+	i := 0
+	for item := range items.Children() {
+		one := *c
+		one.issues, one.entries, one.outline = nil, nil, true
+		one.at(i)
+		one.value(o, e, t, item)
+		*c.entries = append(*c.entries, one.issues)
+		i++
+	}
+}
+
 // entry parses one entry as the request it stands for.
-func (p *Parser) entry(outer *fhir.Request, entry fhirjson.Node, place string) fhir.Entry {
+func (p *Parser) entry(e *fhir.Entry, outer *fhir.Request, entry fhirjson.Node) {
 	r := entry.Field("request")
-	e := fhir.Entry{FullURL: entry.Field("fullUrl").Text(), Place: place}
+	e.FullURL = entry.Field("fullUrl").Text()
 	if !r.Exists() {
-		e.Problem = fhir.NewProblem(fhir.Required, "an entry needs a request").At(place + ".request")
-		return e
+		e.Problem = fhir.NewProblem(fhir.Required, "an entry needs a request").At(e.Place + ".request")
+		return
 	}
 	sub := fhir.Request{Method: r.Field("method").Text(), IfMatch: r.Field("ifMatch").Text(), IfNoneMatch: r.Field("ifNoneMatch").Text(),
 		IfNoneExist: r.Field("ifNoneExist").Text(), IfModifiedSince: httpDate(r.Field("ifModifiedSince").Text()),
@@ -76,26 +106,24 @@ func (p *Parser) entry(outer *fhir.Request, entry fhirjson.Node, place string) f
 		sub.Body, sub.ContentType = res.Raw(), "application/fhir+json"
 		if sub.Method == "PATCH" {
 			var problem *fhir.Problem
-			if sub.Body, problem = binaryPatch(res, place); problem != nil {
+			if sub.Body, problem = binaryPatch(res, e.Place); problem != nil {
 				e.Problem = problem
-				return e
+				return
 			}
 			sub.ContentType = "application/json-patch+json"
 		}
 	}
 	inner, err := p.Interaction(&sub)
 	if err != nil {
-		problem := fhir.AsProblem(err)
-		e.Problem = Within(problem, place)
-		return e
+		e.Problem = Within(fhir.AsProblem(err), e.Place)
+		return
 	}
 	switch inner.Kind {
 	case fhir.Batch, fhir.Transaction:
-		e.Problem = fhir.NewProblem(fhir.Invalid, "a Bundle may not contain a batch or transaction").At(place)
-		return e
+		e.Problem = fhir.NewProblem(fhir.Invalid, "a Bundle may not contain a batch or transaction").At(e.Place)
+		return
 	}
 	e.Interaction = inner
-	return e
 }
 
 // requestURL is Bundle.entry.request.url as path below the base and query; it

@@ -323,6 +323,9 @@ func etag(s string) (string, error) {
 
 // body parses a JSON body and checks its media type.
 func body(req *fhir.Request) (*fhirjson.Doc, error) {
+	if _, err := mediaOf(req.ContentType); err != nil {
+		return nil, err
+	}
 	if req.ContentType != "" && !jsonMedia(req.ContentType) {
 		if strings.Contains(strings.ToLower(req.ContentType), "xml") {
 			return nil, errXML

@@ -88,7 +88,7 @@ func (p *Parser) ofType(i *fhir.Interaction, req *fhir.Request, pairs []search.P
 				return fhir.NewProblem(fhir.Invalid, "the criteria are malformed").At("http.If-None-Exist")
 			}
 			if i.Query, err = p.condition(i.Type, cond); err != nil {
-				return err
+				return at(err, "http.If-None-Exist")
 			}
 		}
 		return p.content(i, req)
@@ -210,8 +210,11 @@ func pointed(pointer string) string {
 }
 
 func patchBody(i *fhir.Interaction, req *fhir.Request) error {
-	media, _, _ := strings.Cut(req.ContentType, ";")
-	switch strings.ToLower(strings.TrimSpace(media)) {
+	media, err := mediaOf(req.ContentType)
+	if err != nil {
+		return err
+	}
+	switch media {
 	case "application/json-patch+json":
 	case "application/fhir+json", "application/json":
 		return errFHIRPatch

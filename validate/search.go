@@ -62,8 +62,11 @@ func formBody(req *fhir.Request) ([]search.Pair, error) {
 	if len(req.Body) == 0 {
 		return nil, nil
 	}
-	media, _, _ := strings.Cut(req.ContentType, ";")
-	if strings.ToLower(strings.TrimSpace(media)) != "application/x-www-form-urlencoded" {
+	media, err := mediaOf(req.ContentType)
+	if err != nil {
+		return nil, err
+	}
+	if media != "application/x-www-form-urlencoded" {
 		return nil, fhir.NewProblem(fhir.UnsupportedMedia, "a search by POST takes application/x-www-form-urlencoded").At(placeMedia)
 	}
 	pairs, ok := query(string(req.Body))
@@ -102,6 +105,16 @@ func (p *Parser) condition(typ string, pairs []search.Pair) (*search.Query, erro
 		return nil, searchProblem(err)
 	}
 	return q, nil
+}
+
+// at is a refused query whose criteria stand elsewhere than in the URL.
+func at(err error, place string) error {
+	p := fhir.AsProblem(err).At(place)
+	p.Issues = slices.Clone(p.Issues)
+	for n := range p.Issues {
+		p.Issues[n].Expression = place
+	}
+	return p
 }
 
 // Condition parses the criteria of a conditional reference, "Patient?identifier=x".

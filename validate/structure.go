@@ -26,14 +26,19 @@ type Issue struct {
 // is missing counts where its parent ends), at most MaxIssues; none means that
 // the structure is sound.
 func Resource(doc fhirjson.Node, wantType string) []Issue {
+	c := newChecker(doc, wantType)
+	c.resource(doc, wantType, topLevel)
+	return c.issues
+}
+
+func newChecker(doc fhirjson.Node, wantType string) checker {
 	c := checker{src: doc.Raw(), path: make([]step, 0, 32)}
 	c.base, _ = doc.Span()
 	c.root = "Resource"
 	if _, ok := r4.TypeID(wantType); ok {
 		c.root = wantType
 	}
-	c.resource(doc, wantType, topLevel)
-	return c.issues
+	return c
 }
 
 // A step is one step of the path from the root to what is being checked.
@@ -49,6 +54,9 @@ type checker struct {
 	path    []step
 	issues  []Issue
 	bundles int // how many Bundles are around
+
+	outline bool       // resources inside the resource are not looked at
+	entries *[][]Issue // of a batch: by entry, what is wrong in each; or nil
 }
 
 func (c *checker) full() bool { return len(c.issues) >= MaxIssues }
@@ -275,6 +283,10 @@ func (c *checker) list(o *object, e *r4.Element, t *r4.Type, m fhirjson.Node) {
 		c.report("structure", emptyArray)
 		return
 	}
+	if c.entries != nil && e.Name == "entry" {
+		c.apart(o, e, t, m)
+		return
+	}
 	i := 0
 	for item := range m.Children() {
 		if c.full() {
@@ -305,6 +317,9 @@ func (c *checker) value(o *object, e *r4.Element, t *r4.Type, v fhirjson.Node) {
 	case r4.KindPrimitive:
 		c.primitive(e, t, v)
 	case r4.KindResource:
+		if c.outline {
+			return
+		}
 		where := embedded
 		if e.Name == "contained" {
 			where = contained

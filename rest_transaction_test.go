@@ -1,0 +1,127 @@
+package firebreak_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// http.html#trules: when identities overlap, resolved ones among them, the
+// transaction fails. Conditions are resolved before anything is done.
+func TestATransactionDoesNotDuplicateThroughItsOwnConditions(t *testing.T) {
+	r := newRig(t)
+	one := r.create("adams", patient("one", "One"))
+	post := func(condition, family string) []string {
+		return []string{"POST", "Patient", patient("new", family), `request."ifNoneExist":"` + condition + `"`}
+	}
+	put := func(condition, family string) []string {
+		return []string{"PUT", "Patient?" + condition, patient("new", family)}
+	}
+	const none, same = "identifier=urn:mrn|new", "identifier=urn:mrn%7Cnew"
+	for _, c := range []struct {
+		name    string
+		entries [][]string
+		status  int
+		at      string
+	}{
+		{"two creates", [][]string{post(none, "A"), post(none, "B")}, 400, "Bundle.entry[1]"},
+		{"two creates, escaped otherwise", [][]string{post(none, "A"), post(same, "B")}, 400, "Bundle.entry[1]"},
+		{"two creates, with a question mark", [][]string{post(none, "A"), post("?"+none, "B")}, 400, "Bundle.entry[1]"},
+		{"two creates, in another order", [][]string{post(none+"&family=x,y", "A"), post("family=y,x&"+none, "B")}, 400, "Bundle.entry[1]"},
+		{"two creates, not next to each other", [][]string{post(none, "A"), {"GET", "Patient/" + one, ""}, post(none, "B")}, 400, "Bundle.entry[2]"},
+		{"two creates, in other words", [][]string{post(none, "A"), post("identifier=new,newer", "B")}, 400, "Bundle.entry[1]"},
+		{"a create that the other's condition finds", [][]string{post("identifier=urn:mrn|new", "A"), post("family=A", "B")}, 400, "Bundle.entry[1]"},
+		{"a create without a condition", [][]string{{"POST", "Patient", patient("new", "A")}, put(none, "B")}, 400, "Bundle.entry[1]"},
+		{"two that match", [][]string{{"POST", "Patient", patient("new", "A")}, {"POST", "Patient", patient("new", "A")}, put(none, "B")}, 400, "Bundle.entry[2]"},
+		{"two updates", [][]string{put(none, "A"), put(none, "B")}, 400, "Bundle.entry[1]"},
+		{"a create and an update", [][]string{put(none, "A"), post(none, "B")}, 400, "Bundle.entry[1]"},
+		{"a deletion and an update", [][]string{{"DELETE", "Patient/" + one, ""}, put("identifier=urn:mrn|one", "B")}, 400, "Bundle.entry[1]"},
+		{"a deletion and an update, the other way round", [][]string{put("identifier=urn:mrn|one", "B"), {"DELETE", "Patient/" + one, ""}}, 400, "Bundle.entry[1]"},
+		{"two conditions, one of them a deletion's", [][]string{{"DELETE", "Patient?_id=" + one, ""}, put("identifier=urn:mrn|one", "B")}, 400, "Bundle.entry[1]"},
+		{"a deletion and a create that finds it", [][]string{{"DELETE", "Patient/" + one, ""}, post("identifier=urn:mrn|one", "B")}, 400, "Bundle.entry[1]"},
+		{"two updates that find the same", [][]string{put("identifier=urn:mrn|one", "A"), put("_id="+one, "B")}, 400, "Bundle.entry[1]"},
+		{"an update and a conditional patch", [][]string{{"PUT", "Patient/" + one, withID(patient("one", "B"), one)}, {"PATCH", "Patient?identifier=urn:mrn|one", jsonPatch(`[{"op":"remove","path":"/name"}]`)}}, 400, "Bundle.entry[1]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			rr := *r
+			rr.t = t
+			rr.do("adams", "POST", "", bundleOf("transaction", c.entries...)).refused(t, c.status, c.at)
+		})
+	}
+	if got := r.count("adams", "Patient?identifier=urn:mrn|new"); got != 0.0 {
+		t.Errorf("%v stored, want none", got)
+	}
+	if a := r.do("adams", "GET", "Patient/"+one, "").is(t, 200); strings.Contains(a.body, `"B"`) {
+		t.Errorf("a failed transaction changed %s", a.body)
+	}
+}
+
+func TestATransactionsConditionsMayAgreeOnWhatIsThere(t *testing.T) {
+	r := newRig(t)
+	one := r.create("adams", patient("one", "One"))
+	post := func(condition string) []string {
+		return []string{"POST", "Patient", patient("one", "x"), `request."ifNoneExist":"` + condition + `"`}
+	}
+	a, got := r.statuses("adams", bundleOf("transaction", post("identifier=urn:mrn|one"), post("identifier=urn:mrn|one"),
+		post("identifier=urn:mrn|a"), post("identifier=urn:mrn|b"), post("identifier=urn:mrn|a&active=true")))
+	if want := "200 OK,200 OK,201 Created,201 Created,201 Created"; strings.Join(got, ",") != want {
+		t.Errorf("statuses %v, want %s", got, want)
+	}
+	for n, e := range a.entries(t)[:2] {
+		if location, _ := dig(e, "response", "location").(string); !strings.Contains(location, "Patient/"+one+"/") {
+			t.Errorf("entry %d: location %q, want %s", n, location, one)
+		}
+	}
+}
+
+// What the caller may not see resolves to nothing, so it overlaps with nothing.
+func TestATransactionsOverlapsTellNothingOfWhatIsHidden(t *testing.T) {
+	for name, entries := range map[string][][]string{
+		"a deletion and a conditional update":  {{"DELETE", "Patient/hid", ""}, {"PUT", "Patient?identifier=urn:mrn|hid", patient("hid", "Mine")}},
+		"two conditional creates":              {{"POST", "Patient", patient("hid", "A"), `request."ifNoneExist":"identifier=urn:mrn|hid"`}, {"POST", "Patient", patient("hid", "B"), `request."ifNoneExist":"identifier=urn:mrn|hid"`}},
+		"a conditional deletion and an update": {{"DELETE", "Patient?identifier=urn:mrn|hid", ""}, {"PUT", "Patient?_id=hid", patient("hid", "Mine")}},
+	} {
+		var answers [2]answer
+		for n := range answers {
+			r := newRig(t)
+			seedTwoHospitals(r)
+			if n == 0 {
+				r.put("importerS", withID(patient("hid", "Hidden"), "hid"))
+			}
+			r.n = 1000
+			r.clock.Advance(1000)
+			answers[n] = r.do("adams", "POST", "", bundleOf("transaction", entries...))
+		}
+		if a, b := answers[0], answers[1]; a.status != b.status || a.status >= 400 && a.body != b.body {
+			t.Errorf("%s, hidden and absent:\n%v\n%v", name, a, b)
+		}
+	}
+}
+
+// http.html#transaction: what a transaction stores is as valid as what anyone
+// stores.
+func TestRewritingLeavesContentValid(t *testing.T) {
+	r := newRig(t)
+	const a = "urn:uuid:0a1b2c3d-0000-4000-8000-000000000001"
+	of := func(entry []string) string {
+		return bundleOf("transaction", []string{"POST", "Patient", patient("n", "New"), `"fullUrl":"` + a + `"`}, entry)
+	}
+	basic := `{"resourceType":"Basic","code":{"text":"x"},"extension":[{"url":"http://example.org/u","valueUuid":"` + a + `"},{"url":"http://example.org/i","valueUri":"` + a + `"},{"url":"http://example.org/l","valueUrl":"` + a + `"}]}`
+	e := r.do("adams", "POST", "", of([]string{"POST", "Basic", basic})).entries(t)
+	id, _ := dig(e[0], "resource", "id").(string)
+	for n, want := range []struct{ member, value string }{{"valueUuid", a}, {"valueUri", "Patient/" + id}, {"valueUrl", "Patient/" + id}} {
+		if got := dig(e[1], "resource", "extension", n, want.member); got != want.value {
+			t.Errorf("%s = %v, want %s", want.member, got, want.value)
+		}
+	}
+	stored, _ := dig(e[1], "resource", "id").(string)
+	whole := r.do("adams", "GET", "Basic/"+stored, "").is(t, 200)
+	if again := r.do("adams", "POST", "Basic/$validate", whole.body).is(t, 200); again.issues(t)[0]["severity"] != "information" {
+		t.Errorf("what is stored is not valid: %s", again.body)
+	}
+	// A reference to an entry of the wrong type is seen when it is known.
+	encounter := `{"resourceType":"Encounter","status":"planned","class":{"code":"AMB"},"serviceProvider":{"reference":"` + a + `"}}`
+	r.do("adams", "POST", "", of([]string{"POST", "Encounter", encounter})).refused(t, 400, "Bundle.entry[1].resource.serviceProvider.reference")
+	if got := r.count("adams", "Patient?identifier=n"); got != 1.0 {
+		t.Errorf("%v patients, want the first transaction's alone", got)
+	}
+}
