@@ -107,7 +107,7 @@ func (s *Server) newID(id string) string {
 
 // make stores the first version of a resource.
 func (s *Server) make(t Tx, m *gate.Permit, i *fhir.Interaction, id, method string, action fhir.Action) (effect, error) {
-	draft, err := s.draft(i.Resource.Root(), i.Type, id, method)
+	draft, err := s.draft(i.Resource.Root(), i.Type, id, method, gate.Header{})
 	if err != nil {
 		return effect{}, err
 	}
@@ -131,7 +131,7 @@ var errNoClientID = fhir.NewProblem(fhir.NotAllowed, "resources are created by P
 
 // draft stamps content with id, version and time. A copy that is not whole
 // cannot stand for the whole (security.html: redacted copies).
-func (s *Server) draft(content fhirjson.Node, typ, id, method string) (gate.Draft, error) {
+func (s *Server) draft(content fhirjson.Node, typ, id, method string, before gate.Header) (gate.Draft, error) {
 	for tag := range content.Field("meta").Field("tag").Each() {
 		if tag.Field("code").Is("SUBSETTED") {
 			return gate.Draft{}, fhir.NewProblem(fhir.Conflict, "a subsetted copy cannot replace the whole").At(typ + ".meta.tag")
@@ -142,7 +142,7 @@ func (s *Server) draft(content fhirjson.Node, typ, id, method string) (gate.Draf
 			return gate.Draft{}, fhir.NewProblem(fhir.Conflict, "a redacted copy cannot replace the whole").At(typ + ".meta.security")
 		}
 	}
-	h := gate.Header{Type: typ, ID: id, Version: s.ids.Version(), LastUpdated: s.clock.Now().Truncate(1e6), Method: method}
+	h := gate.Header{Type: typ, ID: id, Version: s.ids.Version(), LastUpdated: s.after(before), Method: method}
 	body, err := fhir.Stamp(content, h.ID, h.Version, h.LastUpdated)
 	return gate.Draft{Header: h, Body: body}, err
 }
@@ -159,7 +159,7 @@ func (s *Server) update(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.
 	if sent := i.Resource.Root().Field("id"); sent.Exists() && !sent.Is(before.ID) {
 		return effect{}, fhir.NewProblem(fhir.Invalid, "the resource's id is not that of the match").At(i.Type + ".id")
 	}
-	draft, err := s.draft(i.Resource.Root(), i.Type, before.ID, http.MethodPut)
+	draft, err := s.draft(i.Resource.Root(), i.Type, before.ID, http.MethodPut, before)
 	if err != nil {
 		return effect{}, err
 	}
@@ -169,7 +169,6 @@ func (s *Server) update(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.
 
 // replace judges a new version against what it replaces, and stores it.
 func (s *Server) replace(t Tx, m *gate.Permit, before gate.Judged, after gate.Draft, ret fhir.Return) (effect, error) {
-	after.Header.LastUpdated = later(after.Header.LastUpdated, before)
 	j, err := s.gate.JudgeChange(m, fhir.ActUpdate, &before, &after, t.Facts)
 	if err != nil {
 		return effect{}, err
@@ -184,11 +183,12 @@ func (s *Server) replace(t Tx, m *gate.Permit, before gate.Judged, after gate.Dr
 	return effect{judged: j, shape: shape, changed: true}, nil
 }
 
-// later is now, or the next millisecond after the version before: the versions
+// after is now, or the next millisecond after the version before: the versions
 // of a resource have times of their own, so that times alone order a history.
-func later(now time.Time, before gate.Judged) time.Time {
-	if last := before.Header().LastUpdated; !now.After(last) {
-		return last.Add(time.Millisecond)
+func (s *Server) after(before gate.Header) time.Time {
+	now := s.clock.Now().Truncate(time.Millisecond)
+	if !now.After(before.LastUpdated) {
+		return before.LastUpdated.Add(time.Millisecond)
 	}
 	return now
 }
@@ -230,7 +230,7 @@ func (s *Server) patch(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.J
 	if err != nil {
 		return effect{}, err
 	}
-	draft, err := s.draft(doc.Root(), i.Type, target.Header().ID, http.MethodPatch)
+	draft, err := s.draft(doc.Root(), i.Type, target.Header().ID, http.MethodPatch, target.Header())
 	if err != nil {
 		return effect{}, err
 	}
@@ -251,8 +251,7 @@ func (s *Server) delete(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.
 		return effect{}, err
 	}
 	h := target.Header()
-	h.Version, h.LastUpdated, h.Method = s.ids.Version(), s.clock.Now().Truncate(1e6), http.MethodDelete
-	h.LastUpdated = later(h.LastUpdated, *target)
+	h.Version, h.LastUpdated, h.Method = s.ids.Version(), s.after(h), http.MethodDelete
 	j = j.Tombstone(h)
 	if err := t.Commit(j); err != nil {
 		return effect{}, err
