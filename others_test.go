@@ -30,7 +30,7 @@ func (p *pair) unseen() {
 		}
 	}
 	now := p.a.clock.Now()
-	m.next(r, now)
+	m.next(r, p.moment())
 	v := r.current()
 	if o.inV(r, len(r.versions)-1) || r.versions[0].deleted && v.deleted {
 		return
@@ -51,13 +51,23 @@ func (p *pair) write(r *record) {
 	p.ask.versions[r.ref()] = append(p.ask.versions[r.ref()], v.vid)
 }
 
+// moment is a little later than now, and than what others did before: the
+// versions of a record have times of their own.
+func (p *pair) moment() time.Time {
+	if now := p.a.clock.Now(); p.last.Before(now) {
+		p.last = now
+	}
+	p.last = p.last.Add(time.Millisecond)
+	return p.last
+}
+
 // others changes what the principal may see, and looks at where it shows.
 func (p *pair) others() {
 	p.holdsV()
 	m, now := p.ask.maker, p.a.clock.Now()
 	var changed []*record
 	for range m.number(1, 3) {
-		if r := p.someone(now); r != nil {
+		if r := p.someone(p.moment()); r != nil {
 			p.write(r)
 			changed = append(changed, r)
 		}

@@ -109,6 +109,7 @@ type pair struct {
 	ask     *asker
 	tally   *tally
 	compare int
+	last    time.Time // the time of what others did last
 }
 
 func (p *pair) run(r *rand.Rand, sequences int) {
