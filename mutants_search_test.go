@@ -53,10 +53,10 @@ var searchMutants = []mutant{
 		sum = [32]byte{}
 	}
 `}}, physician},
-	{"numbers in order of creation", "a hidden record moves no sort order: not by how old it is when it is shown", []edit{{"store/commit.go", `		n.rid = ridOf(h.Type, h.ID)
-`, `		n.rid = ridOf(h.Type, h.ID)
+	{"numbers in order of creation", "a hidden record moves no sort order: not by how old it is when it is shown", []edit{{"store/commit.go", `		n.rid = t.s.rows.next(t.now)
+`, `		n.rid = t.s.rows.next(t.now)
 		if mutant("numbers in order of creation") {
-			n.rid = nextNumber(t.s)
+			n.ord = n.rid
 		}
 `}}, physician},
 	{"chain, inside out", eachHop, []edit{{"store/search.go", `		ref, to := t.newAlias(), t.newAlias()

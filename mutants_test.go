@@ -114,23 +114,9 @@ var mutated = os.Getenv("FIREBREAK_MUTANT")
 func mutant(name string) bool { return mutated == name }
 `
 
-// storeSwitches are a visibility that lets everything through, and numbers in
-// the order of creation.
+// storeSwitches are a visibility that lets everything through.
 const storeSwitches = `
 var everything = &visibility{whole: []int64{-1}}
-
-var (
-	created   = map[*Store]int64{} // how many resources each store has come to hold
-	createdMu = make(chan bool, 1)
-)
-
-func nextNumber(s *Store) int64 {
-	createdMu <- true
-	created[s]++
-	n := created[s]
-	<-createdMu
-	return n
-}
 `
 
 // buildMutants compiles the test binary with all mutants in it.

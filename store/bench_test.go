@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,11 +81,12 @@ func bare(b *testing.B, x *search.Extractor, place func(int) string, n int) []in
 	}
 	hash := sha256.Sum256([]byte(body))
 	out := []insert{
-		tuples("version", "tenant, rid, seq, type, version, updated, deleted, method, class, subject, mention, author, encounter, clinical, prev, hash, key_id, encoding, body", place,
-			[][]any{{1, n, 1, 99, "1", n, 0, "POST", 1 + n%7, 1 + n%1000, 0, "", "", n, []byte{}, hash[:], 0, 0, []byte(body)}}),
-		tuples("resource", "tenant, rid, type, id, seq, updated, deleted, class, subject, author", place, [][]any{{1, n, 99, fmt.Sprint("b", n), 1, n, 0, 1 + n%7, 1 + n%1000, ""}}),
+		tuples("version", "tenant, rid, ord, seq, type, version, updated, deleted, method, class, subject, mention, author, encounter, clinical, prev, hash, key_id, encoding, body", place,
+			[][]any{{1, n, rand.Int64(), 1, 99, "1", n, 0, "POST", 1 + n%7, 1 + n%1000, 0, "", "", n, []byte{}, hash[:], 0, 0, []byte(body)}}),
+		tuples("resource", "tenant, rid, ord, type, id, seq, updated, deleted, class, subject, author", place, [][]any{{1, n, rand.Int64(), 99, fmt.Sprint("b", n), 1, n, 0, 1 + n%7, 1 + n%1000, ""}}),
 	}
 	var text, date, number [][]any
+	ord := rand.Int64()
 	for i, r := range rows {
 		typ := r.Param.Type
 		if r.Part >= search.Component {
@@ -97,10 +99,10 @@ func bare(b *testing.B, x *search.Extractor, place func(int) string, n int) []in
 		case search.KindNumber:
 			number = append(number, append(head, r.NumLow, r.NumHigh, r.Value, r.Aux, 1+n%7, 1+n%1000))
 		default:
-			text = append(text, append(head, r.Value, r.Aux, 1+n%7, 1+n%1000))
+			text = append(text, append(head, r.Value, r.Aux, 1+n%7, 1+n%1000, ord))
 		}
 	}
-	return append(out, tuples("idx_text", "tenant, rid, param, n, grp, v, x, class, subject", place, text),
+	return append(out, tuples("idx_text", "tenant, rid, param, n, grp, v, x, class, subject, ord", place, text),
 		tuples("idx_date", "tenant, rid, param, n, grp, lo, hi, class, subject", place, date),
 		tuples("idx_number", "tenant, rid, param, n, grp, lo, hi, v, x, class, subject", place, number))
 }

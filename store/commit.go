@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
+	"time"
 
 	"firebreak/fhir/r4"
 	"firebreak/fhir/search"
@@ -22,13 +24,25 @@ type Tx struct {
 // ErrUnjudged is the answer to a change that no gate has judged.
 var ErrUnjudged = errors.New("a change must be judged")
 
-// ridOf is a resource's number: the first 63 bits of a hash of its reference.
-// It orders what nothing else orders, so it must be a function of what the
-// caller sees; a number given in order of creation would tell of a record that
-// was hidden once that it is older than its neighbours. Two references with one
-// number are as likely as a guessed key (one chance in 2^63 for each resource);
-// the second is refused by the primary key, as an internal error.
-func ridOf(typ, id string) int64 {
+// rowSource gives resources their numbers: later ones are greater, so that what
+// is made together lies together, and two processes rarely give the same. They
+// are never shown, and order nothing that is.
+type rowSource struct {
+	mu   sync.Mutex
+	last int64
+}
+
+func (r *rowSource) next(now time.Time) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = max(r.last+1, now.UnixMilli()<<20)
+	return r.last
+}
+
+// ordOf orders what nothing else orders. It must be a function of what the
+// caller sees: the order of creation would tell of a record that was hidden once
+// that it is older than its neighbours.
+func ordOf(typ, id string) int64 {
 	sum := sha256.Sum256([]byte(typ + "/" + id))
 	return int64(binary.BigEndian.Uint64(sum[:8]) >> 1)
 }
@@ -47,10 +61,10 @@ func (t *Tx) Commit(j gate.Judged) error {
 	if exists != j.Replaces() {
 		return ErrTaken
 	}
-	n := row{rid: w.rid, typ: typeNumber(h.Type), id: h.ID, version: h.Version, seq: w.seq + 1,
+	n := row{rid: w.rid, ord: ordOf(h.Type, h.ID), typ: typeNumber(h.Type), id: h.ID, version: h.Version, seq: w.seq + 1,
 		updated: h.LastUpdated.UnixMilli(), deleted: h.Deleted, method: h.Method, author: h.Keys.Author, context: h.Keys.Encounter, body: body}
 	if !exists {
-		n.rid = ridOf(h.Type, h.ID)
+		n.rid = t.s.rows.next(t.now)
 	}
 	if n.deleted {
 		n.clinical = w.clinical // a tombstone keeps its keys
@@ -133,10 +147,10 @@ func (t *Tx) putVersion(n, before *row, h gate.Header, exists bool) error {
 	fmt.Fprintf(sum, "%s/%s/%s %d %t %s\n%q %q %q %q %d\n", h.Type, n.id, n.version, n.updated, n.deleted, n.method,
 		h.Class.Key(), strings.Join(h.Keys.Subjects, ","), strings.Join(h.Keys.Mentions, ","), n.author, len(n.body))
 	sum.Write(n.body)
-	t.x.hold(heldVersion, tenantNumber, n.rid, n.seq, n.typ, n.version, n.updated, bit(n.deleted), n.method, n.class, n.subject, n.mention, n.author,
+	t.x.hold(heldVersion, tenantNumber, n.rid, n.ord, n.seq, n.typ, n.version, n.updated, bit(n.deleted), n.method, n.class, n.subject, n.mention, n.author,
 		n.context, n.clinical, prev, sum.Sum(nil), 0, 0, n.body)
 	if !exists {
-		t.x.hold(heldResource, tenantNumber, n.rid, n.typ, n.id, n.seq, n.updated, bit(n.deleted), n.class, n.subject, n.author)
+		t.x.hold(heldResource, tenantNumber, n.rid, n.ord, n.typ, n.id, n.seq, n.updated, bit(n.deleted), n.class, n.subject, n.author)
 		return nil
 	}
 	q := t.x.statement().add("UPDATE resource SET seq=?, updated=?, deleted=?, class=?, subject=?, author=? WHERE tenant=? AND rid=?",
@@ -202,7 +216,7 @@ func (t *Tx) putIndex(n *row, rows []search.Row) {
 		case search.KindNumber:
 			t.x.hold(heldNumber, tenantNumber, n.rid, key, i, group, finite(r.NumLow), finite(r.NumHigh), cut(r.Value), cut(r.Aux), n.class, n.subject)
 		default:
-			t.x.hold(heldText, tenantNumber, n.rid, key, i, group, cut(r.Value), cut(r.Aux), n.class, n.subject)
+			t.x.hold(heldText, tenantNumber, n.rid, n.ord, key, i, group, cut(r.Value), cut(r.Aux), n.class, n.subject)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func valueSelectivity(e search.Test, v search.Value) int {
 	return worst
 }
 
-// inOrder reports whether the index gives a test's rows in the order of numbers,
+// inOrder reports whether the index gives a test's rows in the order of a page,
 // so that a page can stop when it is full: one value, compared for equality.
 func inOrder(e search.Test) bool {
 	if len(e.Values) != 1 || e.Param.Code == "_id" || search.RowKind(e.Param.Type, search.PartOf(e.Modifier)) != search.KindText {

@@ -22,10 +22,10 @@ var heldTables = [...]struct {
 	into    string
 	columns int
 }{
-	heldVersion: {`version (tenant, rid, seq, type, version, updated, deleted, method, class, subject, mention, author,
-		encounter, clinical, prev, hash, key_id, encoding, body)`, 19},
-	heldResource: {"resource (tenant, rid, type, id, seq, updated, deleted, class, subject, author)", 10},
-	heldText:     {"idx_text (tenant, rid, param, n, grp, v, x, class, subject)", 9},
+	heldVersion: {`version (tenant, rid, ord, seq, type, version, updated, deleted, method, class, subject, mention, author,
+		encounter, clinical, prev, hash, key_id, encoding, body)`, 20},
+	heldResource: {"resource (tenant, rid, ord, type, id, seq, updated, deleted, class, subject, author)", 11},
+	heldText:     {"idx_text (tenant, rid, ord, param, n, grp, v, x, class, subject)", 10},
 	heldDate:     {"idx_date (tenant, rid, param, n, grp, lo, hi, class, subject)", 9},
 	heldNumber:   {"idx_number (tenant, rid, param, n, grp, lo, hi, v, x, class, subject)", 11},
 }

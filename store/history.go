@@ -74,19 +74,22 @@ func (t *Snapshot) versionRow(p *gate.Position) (*row, error) {
 	if len(p.Keys) != 1 {
 		return nil, ErrPosition
 	}
-	w := row{rid: ridOf(p.Type, p.ID), updated: p.Keys[0].Int}
-	q := t.x.statement().add("SELECT seq FROM version WHERE tenant=? AND rid=? AND version=?", tenantNumber, w.rid, p.Version)
+	w := row{typ: typeNumber(p.Type), id: p.ID, updated: p.Keys[0].Int}
+	q := t.x.statement().add("SELECT v.seq FROM resource r JOIN version v ON v.tenant=r.tenant AND v.rid=r.rid WHERE r.tenant=? AND r.type=? AND r.id=? AND v.version=?",
+		tenantNumber, w.typ, p.ID, p.Version)
 	_, err := t.x.one(t.ctx, q.String(), q.args, &w.seq)
 	return &w, err
 }
+
+func (w *row) order() int64 { return ordOf(r4.TypeName(uint16(w.typ)), w.id) }
 
 // after reports whether a version comes later in a history than where a page ended.
 func (w *row) after(start *row) bool {
 	if w.updated != start.updated {
 		return w.updated < start.updated
 	}
-	if w.rid != start.rid {
-		return w.rid < start.rid
+	if w.typ != start.typ || w.id != start.id {
+		return w.order() < start.order()
 	}
 	return w.seq < start.seq
 }
@@ -164,9 +167,10 @@ func (t *Snapshot) historyRows(typ, id string, h *fhir.History, v *visibility, s
 		return nil, err
 	}
 	if start != nil {
-		q.add(" AND (v.updated<? OR (v.updated=? AND (v.rid<? OR (v.rid=? AND v.seq<?))))", start.updated, start.updated, start.rid, start.rid, start.seq)
+		ord := start.order()
+		q.add(" AND (v.updated<? OR (v.updated=? AND (v.ord<? OR (v.ord=? AND v.seq<?))))", start.updated, start.updated, ord, ord, start.seq)
 	}
-	q.add(" ORDER BY v.updated DESC, v.rid DESC, v.seq DESC LIMIT ?", limit)
+	q.add(" ORDER BY v.updated DESC, v.ord DESC, v.seq DESC LIMIT ?", limit)
 	return t.rowsOf(q, 0)
 }
 

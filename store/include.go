@@ -115,7 +115,7 @@ func (t *Snapshot) includePart(inc search.Include, base []row) ([]row, error) {
 		return nil, err
 	}
 	q.add(" LIMIT ?) s CROSS JOIN resource r CROSS JOIN version v WHERE r.tenant=? AND r.rid=s.rid", maxIncludes+1, tenantNumber)
-	q.add(" AND v.tenant=r.tenant AND v.rid=r.rid AND v.seq=r.seq ORDER BY r.rid")
+	q.add(" AND v.tenant=r.tenant AND v.rid=r.rid AND v.seq=r.seq ORDER BY r.ord")
 	return t.rowsOf(q, 0)
 }
 

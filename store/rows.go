@@ -13,7 +13,7 @@ import (
 
 // row is one version as the database has it.
 type row struct {
-	rid, typ        int64
+	rid, ord, typ   int64 // ord only of what is about to be written
 	id, version     string
 	seq, updated    int64
 	deleted         bool

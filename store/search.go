@@ -113,7 +113,7 @@ func (t *Snapshot) matching(q *statement, b branch, sort []search.SortKey, casts
 	if byIndex {
 		q.add("DISTINCT ")
 	}
-	q.add("m.rid AS rid")
+	q.add("m.rid AS rid, m.ord AS ord")
 	for i, k := range sort {
 		if casts[i] == "" {
 			q.add(", ")
@@ -184,10 +184,10 @@ func (t *Snapshot) count(branches []branch) (int, error) {
 // page fetches one row more than a page, so that its caller knows whether
 // there is another.
 func (t *Snapshot) page(query *search.Query, branches []branch, after *gate.Position) ([]row, error) {
-	var afterRID int64
+	var afterOrd int64
 	if after != nil {
 		// Not looked up: whether the row is still there is not for the link to tell.
-		afterRID = ridOf(after.Type, after.ID)
+		afterOrd = ordOf(after.Type, after.ID)
 		if len(after.Keys) != len(query.Sort) {
 			return nil, ErrPosition
 		}
@@ -209,11 +209,11 @@ func (t *Snapshot) page(query *search.Query, branches []branch, after *gate.Posi
 			if len(query.Sort) > 0 {
 				return
 			}
-			// In the order of numbers a branch can stop at a page.
+			// Without keys to sort by, a branch can stop at a page.
 			if after != nil {
-				q.add(" AND "+a.rid+">?", afterRID)
+				q.add(" AND m.ord>?", afterOrd)
 			}
-			q.add(" ORDER BY "+a.rid+" LIMIT ?) b", query.Count+1)
+			q.add(" ORDER BY m.ord LIMIT ?) b", query.Count+1)
 		})
 		if err != nil {
 			return nil, err
@@ -222,7 +222,7 @@ func (t *Snapshot) page(query *search.Query, branches []branch, after *gate.Posi
 	q.add(") u")
 	if after != nil && len(query.Sort) > 0 {
 		q.add(" WHERE ")
-		afterCondition(q, query.Sort, after.Keys, afterRID)
+		afterCondition(q, query.Sort, after.Keys, afterOrd)
 	}
 	order(q, query.Sort, "")
 	q.add(" LIMIT ?", query.Count+1)

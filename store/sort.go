@@ -83,7 +83,7 @@ func sortCasts(sort []search.SortKey, branches []branch) []string {
 }
 
 // order appends the ORDER BY of a page: the keys, absent ones last, and then
-// the order of numbers.
+// a hash of the reference.
 func order(q *statement, sort []search.SortKey, prefix string) {
 	q.add(" ORDER BY ")
 	for i, k := range sort {
@@ -96,12 +96,12 @@ func order(q *statement, sort []search.SortKey, prefix string) {
 		}
 		q.add(fmt.Sprintf("%sk%d%s, ", prefix, i, dir))
 	}
-	q.add(prefix + "rid")
+	q.add(prefix + "ord")
 }
 
 // afterCondition holds for rows that come after a position: those that are
 // equal in the first keys and greater in the next, for each next.
-func afterCondition(q *statement, sort []search.SortKey, keys []gate.PositionKey, rid int64) {
+func afterCondition(q *statement, sort []search.SortKey, keys []gate.PositionKey, ord int64) {
 	q.add("(")
 	for n := 0; n <= len(sort); n++ {
 		if n > 0 {
@@ -118,7 +118,7 @@ func afterCondition(q *statement, sort []search.SortKey, keys []gate.PositionKey
 		}
 		switch {
 		case n == len(sort):
-			q.add("rid>?", rid)
+			q.add("ord>?", ord)
 		case keys[n].Kind == 0:
 			q.add("1=0") // nothing comes after an absent value but other rows
 		default:

@@ -52,6 +52,7 @@ type Store struct {
 	extract *search.Extractor
 	vis     visCache
 	cache   rowCache
+	rows    rowSource
 	closed  chan struct{} // closed when Close is called
 	closing sync.Once
 	ended   error // of Close
@@ -88,6 +89,11 @@ func open(ctx context.Context, db *sql.DB, d dialect, opt Options) (*Store, erro
 	w.writes = true
 	if err := s.terms.load(ctx, w); err != nil {
 		return nil, fmt.Errorf("load classes: %w", err)
+	}
+	// Numbers go on from what is there, whatever the clock says now.
+	q := w.statement().add("SELECT coalesce(max(rid),0) FROM resource WHERE tenant=?", tenantNumber)
+	if _, err := w.one(ctx, q.String(), q.args, &s.rows.last); err != nil {
+		return nil, fmt.Errorf("load numbers: %w", err)
 	}
 	for range opt.Readers {
 		r, err := s.session(ctx)

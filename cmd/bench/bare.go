@@ -34,7 +34,8 @@ func (f *forgetful) Failed() error { return nil }
 type template struct {
 	insert string
 	values []any
-	rid    int // which value is the rid, or the resource's id
+	rid    int // which value is the rid, its order, or the resource's id; -1 for none
+	ord    int
 	id     int
 }
 
@@ -51,7 +52,7 @@ func templates(db *sql.DB, rid int64) ([]template, error) {
 			return nil, err
 		}
 		for rows.Next() {
-			t := template{values: make([]any, len(columns)), id: -1,
+			t := template{values: make([]any, len(columns)), id: -1, ord: -1,
 				insert: "INSERT INTO " + table + " (" + strings.Join(columns, ",") + ") VALUES (?" + strings.Repeat(",?", len(columns)-1) + ")"}
 			dest := make([]any, len(columns))
 			for i := range dest {
@@ -59,6 +60,8 @@ func templates(db *sql.DB, rid int64) ([]template, error) {
 				switch columns[i] {
 				case "rid":
 					t.rid = i
+				case "ord":
+					t.ord = i
 				case "id":
 					t.id = i
 				}
@@ -113,10 +116,14 @@ func bareLoop(path string, took time.Duration) (float64, error) {
 			return 0, err
 		}
 		for range 64 {
-			rid = int64(rand.Uint64() >> 1) // as a store's: a hash
+			rid++
+			ord := rand.Int64()
 			id := fmt.Sprintf("%026x", rand.Uint64())
 			for _, t := range rows {
 				t.values[t.rid] = rid
+				if t.ord >= 0 {
+					t.values[t.ord] = ord
+				}
 				if t.id >= 0 {
 					t.values[t.id] = id
 				}

@@ -32,7 +32,7 @@ func includesAgree(t *testing.T, open Opener) {
 			if g.chance(50) {
 				q = query(typ, ask.test(typ), q.Count)
 			}
-			for range 1 + g.IntN(3) {
+			for range 1 + g.IntN(5) {
 				q.Includes = append(q.Includes, include(ask, typ))
 			}
 			page := o.found(q)
@@ -58,6 +58,7 @@ func includesAgree(t *testing.T, open Opener) {
 			}
 		})
 	})
+	t.Logf("%d of %d queries included something", some, queries)
 	if some*6 < queries {
 		t.Errorf("only %d of %d queries included anything", some, queries)
 	}

@@ -20,21 +20,23 @@ CREATE TABLE subject_member (
 );
 CREATE INDEX subject_member_id ON subject_member (tenant, id);
 
--- A resource: its identity and its current version. rid is a hash of type and id.
+-- A resource: its identity and its current version. rid counts up with time, so
+-- that what is made together lies together; it is never shown. ord, a hash of
+-- type and id, orders what nothing else does.
 CREATE TABLE resource (
-  tenant BIGINT NOT NULL, rid BIGINT NOT NULL, type BIGINT NOT NULL, id TEXT COLLATE "C" NOT NULL,
+  tenant BIGINT NOT NULL, rid BIGINT NOT NULL, ord BIGINT NOT NULL, type BIGINT NOT NULL, id TEXT COLLATE "C" NOT NULL,
   seq BIGINT NOT NULL, updated BIGINT NOT NULL, deleted BIGINT NOT NULL,
   class BIGINT NOT NULL, subject BIGINT NOT NULL, author TEXT COLLATE "C" NOT NULL,
   PRIMARY KEY (tenant, rid)
 );
 CREATE UNIQUE INDEX resource_id ON resource (tenant, type, id);
-CREATE INDEX resource_scan ON resource (tenant, type, deleted, rid, class, subject);
-CREATE INDEX resource_updated ON resource (tenant, type, deleted, updated, rid, class, subject);
+CREATE INDEX resource_scan ON resource (tenant, type, deleted, ord, rid, class, subject);
+CREATE INDEX resource_updated ON resource (tenant, type, deleted, updated, ord, rid, class, subject);
 
 -- Every version ever, append only. A tombstone keeps class and keys and has no
 -- body of its own. key_id 0 is a body in the clear; encoding 0 is as received.
 CREATE TABLE version (
-  tenant BIGINT NOT NULL, rid BIGINT NOT NULL, seq BIGINT NOT NULL,
+  tenant BIGINT NOT NULL, rid BIGINT NOT NULL, ord BIGINT NOT NULL, seq BIGINT NOT NULL,
   type BIGINT NOT NULL, version TEXT COLLATE "C" NOT NULL, updated BIGINT NOT NULL,
   deleted BIGINT NOT NULL, method TEXT NOT NULL,
   class BIGINT NOT NULL, subject BIGINT NOT NULL, mention BIGINT NOT NULL, author TEXT COLLATE "C" NOT NULL,
@@ -43,18 +45,18 @@ CREATE TABLE version (
   key_id BIGINT NOT NULL, encoding BIGINT NOT NULL, body BYTEA NOT NULL,
   PRIMARY KEY (tenant, rid, seq)
 );
-CREATE INDEX version_time ON version (tenant, type, updated, rid, seq, class, subject);
+CREATE INDEX version_time ON version (tenant, type, updated, ord, rid, seq, class, subject);
 
 -- Index rows. param is the search parameter's number times 16 plus the part.
 -- grp joins the component rows of one composite value. element is the class of
 -- an element with an inline label of its own, else 0.
 CREATE TABLE idx_text (
-  tenant BIGINT NOT NULL, rid BIGINT NOT NULL, param BIGINT NOT NULL, n BIGINT NOT NULL, grp BIGINT NOT NULL,
+  tenant BIGINT NOT NULL, rid BIGINT NOT NULL, ord BIGINT NOT NULL, param BIGINT NOT NULL, n BIGINT NOT NULL, grp BIGINT NOT NULL,
   v TEXT COLLATE "C" NOT NULL, x TEXT COLLATE "C" NOT NULL,
   class BIGINT NOT NULL, subject BIGINT NOT NULL, element BIGINT NOT NULL DEFAULT 0,
   PRIMARY KEY (tenant, rid, param, n)
 );
-CREATE INDEX idx_text_v ON idx_text (tenant, param, v, rid, x, class, subject, grp);
+CREATE INDEX idx_text_v ON idx_text (tenant, param, v, ord, rid, x, class, subject, grp);
 CREATE TABLE idx_date (
   tenant BIGINT NOT NULL, rid BIGINT NOT NULL, param BIGINT NOT NULL, n BIGINT NOT NULL, grp BIGINT NOT NULL,
   lo BIGINT NOT NULL, hi BIGINT NOT NULL,

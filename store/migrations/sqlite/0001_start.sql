@@ -20,21 +20,23 @@ CREATE TABLE subject_member (
 ) WITHOUT ROWID;
 CREATE INDEX subject_member_id ON subject_member (tenant, id);
 
--- A resource: its identity and its current version. rid is a hash of type and id.
+-- A resource: its identity and its current version. rid counts up with time, so
+-- that what is made together lies together; it is never shown. ord, a hash of
+-- type and id, orders what nothing else does.
 CREATE TABLE resource (
-  tenant INTEGER NOT NULL, rid INTEGER NOT NULL, type INTEGER NOT NULL, id TEXT NOT NULL,
+  tenant INTEGER NOT NULL, rid INTEGER NOT NULL, ord INTEGER NOT NULL, type INTEGER NOT NULL, id TEXT NOT NULL,
   seq INTEGER NOT NULL, updated INTEGER NOT NULL, deleted INTEGER NOT NULL,
   class INTEGER NOT NULL, subject INTEGER NOT NULL, author TEXT NOT NULL,
   PRIMARY KEY (tenant, rid)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX resource_id ON resource (tenant, type, id);
-CREATE INDEX resource_scan ON resource (tenant, type, deleted, rid, class, subject);
-CREATE INDEX resource_updated ON resource (tenant, type, deleted, updated, rid, class, subject);
+CREATE INDEX resource_scan ON resource (tenant, type, deleted, ord, rid, class, subject);
+CREATE INDEX resource_updated ON resource (tenant, type, deleted, updated, ord, rid, class, subject);
 
 -- Every version ever, append only. A tombstone keeps class and keys and has no
 -- body of its own. key_id 0 is a body in the clear; encoding 0 is as received.
 CREATE TABLE version (
-  tenant INTEGER NOT NULL, rid INTEGER NOT NULL, seq INTEGER NOT NULL,
+  tenant INTEGER NOT NULL, rid INTEGER NOT NULL, ord INTEGER NOT NULL, seq INTEGER NOT NULL,
   type INTEGER NOT NULL, version TEXT NOT NULL, updated INTEGER NOT NULL,
   deleted INTEGER NOT NULL, method TEXT NOT NULL,
   class INTEGER NOT NULL, subject INTEGER NOT NULL, mention INTEGER NOT NULL, author TEXT NOT NULL,
@@ -43,18 +45,18 @@ CREATE TABLE version (
   key_id INTEGER NOT NULL, encoding INTEGER NOT NULL, body BLOB NOT NULL,
   PRIMARY KEY (tenant, rid, seq)
 );
-CREATE INDEX version_time ON version (tenant, type, updated, rid, seq, class, subject);
+CREATE INDEX version_time ON version (tenant, type, updated, ord, rid, seq, class, subject);
 
 -- Index rows. param is the search parameter's number times 16 plus the part.
 -- grp joins the component rows of one composite value. element is the class of
 -- an element with an inline label of its own, else 0.
 CREATE TABLE idx_text (
-  tenant INTEGER NOT NULL, rid INTEGER NOT NULL, param INTEGER NOT NULL, n INTEGER NOT NULL, grp INTEGER NOT NULL,
+  tenant INTEGER NOT NULL, rid INTEGER NOT NULL, ord INTEGER NOT NULL, param INTEGER NOT NULL, n INTEGER NOT NULL, grp INTEGER NOT NULL,
   v TEXT NOT NULL, x TEXT NOT NULL,
   class INTEGER NOT NULL, subject INTEGER NOT NULL, element INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (tenant, rid, param, n)
 ) WITHOUT ROWID;
-CREATE INDEX idx_text_v ON idx_text (tenant, param, v, rid, x, class, subject, grp);
+CREATE INDEX idx_text_v ON idx_text (tenant, param, v, ord, rid, x, class, subject, grp);
 CREATE TABLE idx_date (
   tenant INTEGER NOT NULL, rid INTEGER NOT NULL, param INTEGER NOT NULL, n INTEGER NOT NULL, grp INTEGER NOT NULL,
   lo INTEGER NOT NULL, hi INTEGER NOT NULL,
