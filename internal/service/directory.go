@@ -7,8 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"firebreak/clock"
 )
 
 // prefix begins the names of servers' directories.
@@ -37,7 +35,7 @@ func parent(c care) string {
 func sweep(dir string) {
 	found, _ := filepath.Glob(filepath.Join(dir, prefix+"*"))
 	for _, f := range found {
-		if info, err := os.Stat(f); err != nil || (clock.System{}).Now().Sub(info.ModTime()) < time.Minute {
+		if info, err := os.Stat(f); err != nil || time.Since(info.ModTime()) < time.Minute {
 			continue // it may be about to start
 		}
 		line, err := os.ReadFile(filepath.Join(f, "data", "postmaster.pid"))
