@@ -16,7 +16,7 @@ import (
 // readers are what asks the machine for the time: Since and Until do so inside.
 var readers = []string{"Now", "Since", "Until"}
 
-// allowed names files that may read the machine's clock, with the reason. None.
+// allowed names files that may read the machine's clock, with the reason.
 var allowed = map[string]string{
 	"internal/service/directory.go": "compares with a file's time, which is the machine's; for tests only",
 }
