@@ -51,7 +51,7 @@ func TestSQLiteEntersEveryTableByAKey(t *testing.T) {
 		}
 		plans++
 		for _, line := range queryPlan(t, x, text, args) {
-			if badStep.MatchString(line) {
+			if badStep.MatchString(line) || strings.Contains(text, "ord+0") && strings.HasPrefix(line, "SEARCH m USING") && !strings.Contains(line, "rid=?") {
 				t.Errorf("%s\n%s", line, text)
 			}
 		}
@@ -59,7 +59,7 @@ func TestSQLiteEntersEveryTableByAKey(t *testing.T) {
 	for _, url := range []string{
 		"Observation?code=c", "Observation?code=c&_sort=-date", "Observation?_sort=code", "Observation?_sort=date,-status,subject,value-quantity",
 		"Observation?subject=Patient/a&code=c&_sort=-_lastUpdated", "?_type=Patient,Encounter&_sort=-_lastUpdated", "?_type=Patient,Encounter&_sort=_id",
-		"Encounter?_sort=-_lastUpdated", "Encounter?_sort=_id", "Patient?_has:Observation:patient:code=c&_sort=family", "Observation?patient.name=a&_sort=-date",
+		"Encounter?_sort=-_lastUpdated", "Encounter?_sort=_id", "Patient?_has:Observation:patient:code=c&_sort=family", "Observation?patient.name=a&_sort=-date", "Observation?patient.name=a", "Patient?_has:Observation:patient:code=c", "Observation?value-quantity=5",
 		"Practitioner?name=a&_revinclude=*", "Patient?name=a&_revinclude=Observation:patient&_include:iterate=Observation:performer", "Observation?code=c&_include=*",
 		"Observation?value-quantity=gt5&_sort=value-quantity", "Observation?code:missing=true&_sort=code", "Patient?name:contains=a&_sort=birthdate",
 	} {

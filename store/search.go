@@ -108,7 +108,7 @@ func (t *Snapshot) matching(q *statement, b branch, sort []search.SortKey, casts
 	a := alias{rid: "m.rid", class: "m.class", subject: "m.subject", typ: b.Type}
 	test, byIndex := driver.(search.Test)
 	byIndex = byIndex && inOrder(test)
-	a.own = !byIndex
+	a.own, a.set = !byIndex, !byIndex && driver != nil
 	q.add("SELECT ")
 	if byIndex {
 		q.add("DISTINCT ")
@@ -131,7 +131,11 @@ func (t *Snapshot) matching(q *statement, b branch, sort []search.SortKey, casts
 		q.add(" FROM idx_text m WHERE m.tenant=? AND m.param=? AND ", tenantNumber, paramKey(test.Param, part))
 		t.values(q, test.Param.Type, test.Modifier, test.Values, "m")
 	default:
-		q.add(" FROM resource m WHERE m.tenant=? AND m.type=? AND m.deleted=0", tenantNumber, typeNumber(b.Type))
+		aside := ""
+		if driver != nil {
+			aside = q.dialect.byRID // the set finds the rows, not their type
+		}
+		q.add(" FROM resource m WHERE m.tenant=? AND "+aside+"m.type=? AND "+aside+"m.deleted=0", tenantNumber, typeNumber(b.Type))
 		if driver != nil {
 			q.add(" AND m.rid " + q.dialect.inSet)
 			if err := t.set(q, driver, b.Type); err != nil {
@@ -213,7 +217,11 @@ func (t *Snapshot) page(query *search.Query, branches []branch, after *gate.Posi
 			if after != nil {
 				q.add(" AND m.ord>?", afterOrd)
 			}
-			q.add(" ORDER BY m.ord LIMIT ?) b", query.Count+1)
+			ord := "m.ord"
+			if a.set {
+				ord = "m.ord+0" // no index has this: the set finds the rows
+			}
+			q.add(" ORDER BY "+ord+" LIMIT ?) b", query.Count+1)
 		})
 		if err != nil {
 			return nil, err

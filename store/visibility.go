@@ -141,6 +141,7 @@ type alias struct {
 	typ                 string // "" when it may be of several types
 	author              string // its author's column; "" when that is the resource's
 	own                 bool   // it is of table resource itself
+	set                 bool   // it is found by a set of rids
 }
 
 // where appends the visibility as a condition on an alias. It is the only
