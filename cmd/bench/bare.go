@@ -83,6 +83,16 @@ func templates(db *sql.DB, rid int64) ([]template, error) {
 	return out, nil
 }
 
+// countStored is how many resources a SQLite store holds.
+func countStored(path string) (n int, err error) {
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	return n, db.QueryRow("SELECT count(*) FROM resource").Scan(&n)
+}
+
 // bareLoop commits the rows of a create over and over, 64 creates a commit, one
 // goroutine, prepared statements: what the driver can do and nothing else.
 func bareLoop(path string, took time.Duration) (float64, error) {

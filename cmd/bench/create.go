@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -87,12 +88,12 @@ func (b *bench) create() error {
 		}
 		bareRate = append(bareRate, rate)
 	}
-	fmt.Printf("\n## Creates by 64 writers, %s each, three runs in turn\n\n| loop | creates/s |\n", b.seconds)
+	fmt.Fprintf(b.out, "\n## Creates by 64 writers, %s each, three runs in turn\n\n| loop | creates/s |\n", b.seconds)
 	var ratios []float64
 	for i := range bareRate {
 		ratios = append(ratios, fireRate[i]/bareRate[i])
 	}
-	fmt.Printf("| bare rows, group commit of 64 | %.0f |\n| Firebreak: validate, gate, index, journal | %.0f |\n| ratio, each run | %.2f |\n", bareRate, fireRate, ratios)
+	fmt.Fprintf(b.out, "| bare rows, group commit of 64 | %.0f |\n| Firebreak: validate, gate, index, journal | %.0f |\n| ratio, each run | %.2f |\n", bareRate, fireRate, ratios)
 	return nil
 }
 
@@ -132,18 +133,22 @@ func (b *bench) createThrough(dir string) (float64, error) {
 		})
 	}
 	wg.Wait()
-	return float64(total) / now().Sub(start).Seconds(), nil
+	took := now().Sub(start)
+	if stored, err := countStored(filepath.Join(dir, "store.db")); err != nil || stored != total {
+		return 0, errors.Join(err, fmt.Errorf("%d creates were asked for, %d are stored", total, stored))
+	}
+	return float64(total) / took.Seconds(), nil
 }
 
 // policies measures one warm search as policies grow.
 func (b *bench) policies() error {
-	st, err := b.world(10_000)
+	st, err := b.world(b.smallest)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	fmt.Println("\n## Warm search (page of 20 and exact total) by number of policies")
-	fmt.Println("\n| policies | ms | × 10 |")
+	fmt.Fprintln(b.out, "\n## Warm search (page of 20 and exact total) by number of policies")
+	fmt.Fprintln(b.out, "\n| policies | ms | × 10 |")
 	var first time.Duration
 	for _, n := range []int{10, 100, 1000, 10_000} {
 		pol, err := authz.NewPolicies(func() (fs.FS, error) { return manyPolicies(n), nil })
@@ -159,7 +164,7 @@ func (b *bench) policies() error {
 		if first == 0 {
 			first = d
 		}
-		fmt.Printf("| %d | %.3f | ×%.2f |\n", n, ms(d), float64(d)/float64(first))
+		fmt.Fprintf(b.out, "| %d | %.3f | ×%.2f |\n", n, ms(d), float64(d)/float64(first))
 	}
 	return nil
 }
@@ -196,6 +201,6 @@ func (b *bench) start() error {
 		memory = c.memory()
 		c.stop()
 	}
-	fmt.Printf("\n## Start on a store of %d resources\n\nready after %v; idle memory %d MB\n", b.largest, took, memory>>20)
+	fmt.Fprintf(b.out, "\n## Start on a store of %d resources\n\nready after %v; idle memory %d MB\n", b.largest, took, memory>>20)
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -88,7 +89,7 @@ func (b *bench) load(c *child, dir string, connections int, make func(n int) (*h
 	}
 	var mu sync.Mutex
 	var all []time.Duration
-	var failure error
+	var failures []error
 	var wg sync.WaitGroup
 	before, start := c.cpu(), now()
 	end := start.Add(b.seconds)
@@ -97,38 +98,43 @@ func (b *bench) load(c *child, dir string, connections int, make func(n int) (*h
 			client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 1}}
 			defer client.CloseIdleConnections()
 			var mine []time.Duration
-			for n := k; now().Before(end); n += connections {
-				req, err := make(n)
-				if err != nil {
-					failure = err
-					return
-				}
+			var err error
+			for n := k; err == nil && now().Before(end); n += connections {
 				at := now()
-				resp, err := client.Do(req)
-				if err != nil {
-					failure = err
-					return
+				if err = once(client, make, n, want); err == nil {
+					mine = append(mine, now().Sub(at))
 				}
-				_, _ = io.Copy(io.Discard, resp.Body)
-				_ = resp.Body.Close()
-				if resp.StatusCode != want {
-					failure = fmt.Errorf("status %d, want %d", resp.StatusCode, want)
-					return
-				}
-				mine = append(mine, now().Sub(at))
 			}
 			mu.Lock()
-			all = append(all, mine...)
+			all, failures = append(all, mine...), append(failures, err)
 			mu.Unlock()
 		})
 	}
 	wg.Wait()
 	took := now().Sub(start)
-	if failure != nil {
-		return figure{}, failure
+	if err := errors.Join(failures...); err != nil {
+		return figure{}, err
 	}
 	slices.Sort(all)
 	return figure{float64(len(all)) / took.Seconds(), (c.cpu() - before) / time.Duration(len(all)), all[len(all)/2], all[len(all)*99/100]}, nil
+}
+
+// once sends the n-th request and reads its answer whole.
+func once(client *http.Client, make func(n int) (*http.Request, error), n, want int) error {
+	req, err := make(n)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	if err == nil && resp.StatusCode != want {
+		err = fmt.Errorf("status %d, want %d", resp.StatusCode, want)
+	}
+	return err
 }
 
 // http measures reads, searches and creates over TLS at 64 connections: bare,
@@ -140,7 +146,7 @@ func (b *bench) http() error {
 		return err
 	}
 	world := filepath.Join(dir, "world.db")
-	if err := b.copyWorld(10_000, world); err != nil {
+	if err := b.copyWorld(b.smallest, world); err != nil {
 		return err
 	}
 	issuer, err := localIssuer(dir)
@@ -170,8 +176,8 @@ func (b *bench) http() error {
 		}
 		defer servers[i].stop()
 	}
-	fmt.Printf("\n## Over TLS 1.3 at 64 connections, %s each, median of 3\n\nidle memory: Firebreak %d MB, bare %d MB\n\n", b.seconds, servers[2].memory()>>20, servers[0].memory()>>20)
-	fmt.Println("| request | server | requests/s | CPU/request | p50 | p99 | throughput of bare | CPU of bare | CPU of open |")
+	fmt.Fprintf(b.out, "\n## Over TLS 1.3 at 64 connections, %s each, median of 3\n\nidle memory: Firebreak %d MB, bare %d MB\n\n", b.seconds, servers[2].memory()>>20, servers[0].memory()>>20)
+	fmt.Fprintln(b.out, "| request | server | requests/s | CPU/request | p50 | p99 | throughput of bare | CPU of bare | CPU of open |")
 	for _, w := range workloads(token) {
 		if !strings.HasPrefix(w.name, b.requests) {
 			continue
@@ -180,7 +186,7 @@ func (b *bench) http() error {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
 	}
-	fmt.Printf("\nmemory under load: Firebreak %d MB, bare %d MB\n", servers[2].memory()>>20, servers[0].memory()>>20)
+	fmt.Fprintf(b.out, "\nmemory under load: Firebreak %d MB, bare %d MB\n", servers[2].memory()>>20, servers[0].memory()>>20)
 	return nil
 }
 
@@ -240,13 +246,13 @@ func (b *bench) workload(dir string, servers [3]*child, w workload) error {
 		if len(figures[i]) == 0 {
 			continue
 		}
-		fmt.Printf("| %s | %s | %.0f | %d µs | %.1f ms | %.1f ms | ", w.name, name, m[i].perSecond, m[i].cpu.Microseconds(), ms(m[i].p50), ms(m[i].p99))
+		fmt.Fprintf(b.out, "| %s | %s | %.0f | %d µs | %.1f ms | %.1f ms | ", w.name, name, m[i].perSecond, m[i].cpu.Microseconds(), ms(m[i].p50), ms(m[i].p99))
 		if w.bare {
-			fmt.Printf("%.2f | %.2f | ", m[i].perSecond/m[0].perSecond, float64(m[i].cpu)/float64(m[0].cpu))
+			fmt.Fprintf(b.out, "%.2f | %.2f | ", m[i].perSecond/m[0].perSecond, float64(m[i].cpu)/float64(m[0].cpu))
 		} else {
-			fmt.Print("– | – | ")
+			fmt.Fprint(b.out, "– | – | ")
 		}
-		fmt.Printf("%.2f |\n", float64(m[i].cpu)/float64(m[1].cpu))
+		fmt.Fprintf(b.out, "%.2f |\n", float64(m[i].cpu)/float64(m[1].cpu))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,13 +33,8 @@ func main() {
 	if err := os.MkdirAll(*dir, 0o700); err != nil {
 		fail(err)
 	}
-	b := &bench{dir: *dir, largest: *largest, seconds: *seconds, profiles: *profiles, requests: *requests}
-	for _, part := range []struct {
-		name string
-		run  func() error
-	}{
-		{"http", b.http}, {"create", b.create}, {"search", b.search}, {"totals", b.totals}, {"policies", b.policies}, {"start", b.start},
-	} {
+	b := &bench{out: os.Stdout, dir: *dir, smallest: 10_000, largest: *largest, seconds: *seconds, profiles: *profiles, requests: *requests}
+	for _, part := range b.parts() {
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), part.name) {
 			continue
 		}
@@ -54,18 +50,30 @@ func fail(err error) {
 }
 
 type bench struct {
-	dir     string
-	largest int
-	seconds time.Duration
+	out io.Writer
+	dir string
+	// smallest and largest are the data sets, in resources.
+	smallest, largest int
+	seconds           time.Duration
 	// profiles is where the servers write CPU profiles, or "".
 	profiles string
 	requests string
 }
 
-// sizes are the data sets: 10 000 and steps of ten up to the largest.
+// part is one group of measurements, which prints its own tables.
+type part struct {
+	name string
+	run  func() error
+}
+
+func (b *bench) parts() []part {
+	return []part{{"http", b.http}, {"create", b.create}, {"search", b.search}, {"totals", b.totals}, {"policies", b.policies}, {"start", b.start}}
+}
+
+// sizes are the data sets: the smallest and steps of ten up to the largest.
 func (b *bench) sizes() []int {
 	var out []int
-	for n := 10_000; n <= b.largest; n *= 10 {
+	for n := b.smallest; n <= b.largest; n *= 10 {
 		out = append(out, n)
 	}
 	return out

@@ -71,12 +71,12 @@ func (b *bench) search() error {
 		{"_has", "Patient", "_has:Observation:patient:code=C3&_total=none"},
 		{"code + include", "Observation", "code=C0&_include=Observation:subject&_total=none"},
 	}
-	fmt.Println("\n## Page of 20, by size of the store (ms, median)")
-	fmt.Print("\n| query | caller |")
+	fmt.Fprintln(b.out, "\n## Page of 20, by size of the store (ms, median)")
+	fmt.Fprint(b.out, "\n| query | caller |")
 	for _, n := range b.sizes() {
-		fmt.Printf(" %d |", n)
+		fmt.Fprintf(b.out, " %d |", n)
 	}
-	fmt.Println(" largest / smallest |")
+	fmt.Fprintln(b.out, " largest / smallest |")
 	stores, err := b.stores()
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func (b *bench) search() error {
 	defer shut(stores)
 	for _, q := range queries {
 		for _, c := range cs {
-			fmt.Printf("| %s | %s |", q.name, c.name)
+			fmt.Fprintf(b.out, "| %s | %s |", q.name, c.name)
 			var first, last time.Duration
 			for _, st := range stores {
 				d, n, err := run(st, c, q.typ, q.query, false, 15)
@@ -95,9 +95,9 @@ func (b *bench) search() error {
 					first = d
 				}
 				last = d
-				fmt.Printf(" %.3f (%d) |", float64(d.Microseconds())/1000, n)
+				fmt.Fprintf(b.out, " %.3f (%d) |", float64(d.Microseconds())/1000, n)
 			}
-			fmt.Printf(" %.2f |\n", float64(last)/float64(first))
+			fmt.Fprintf(b.out, " %.2f |\n", float64(last)/float64(first))
 		}
 	}
 	return nil
@@ -134,7 +134,7 @@ func (b *bench) totals() error {
 	}
 	defer shut(stores)
 	st := stores[len(stores)-1]
-	fmt.Printf("\n## Exact totals at %d resources (ms, median; × the unrestricted caller)\n\n", b.largest)
+	fmt.Fprintf(b.out, "\n## Exact totals at %d resources (ms, median; × the unrestricted caller)\n\n", b.largest)
 	for _, q := range []struct{ name, typ, query string }{
 		{"code, 5 %", "Observation", "code=C0&_summary=count"},
 		{"category, all", "Observation", "category=vital-signs&_summary=count"},
@@ -152,7 +152,7 @@ func (b *bench) totals() error {
 			if base == 0 {
 				base = d
 			}
-			fmt.Printf("| %s | %s | total %d | %.2f | ×%.2f |\n", q.name, c.name, n, float64(d.Microseconds())/1000, float64(d)/float64(base))
+			fmt.Fprintf(b.out, "| %s | %s | total %d | %.2f | ×%.2f |\n", q.name, c.name, n, float64(d.Microseconds())/1000, float64(d)/float64(base))
 		}
 	}
 	return nil
