@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,5 +60,26 @@ func TestEveryPublishedParameterIsRead(t *testing.T) {
 	}
 	if n < 2000 {
 		t.Errorf("only %d parameters were tried", n)
+	}
+}
+
+// "start" is a date of a Slot and a code of a GraphDefinition. R4 does not say
+// which order the two have together.
+func TestSortKeysOfTwoKindsAreUnknown(t *testing.T) {
+	types, mixed := r4.Resources(), pairs(t, "_type=Slot,GraphDefinition&_sort=start,_id")
+	q, err := search.Parse(types, mixed, search.Options{})
+	if err != nil || !slices.Equal(q.Sort, []search.SortKey{{Code: "_id"}}) || !slices.Equal(q.Ignored, []string{"_sort"}) {
+		t.Errorf("Sort = %v, Ignored = %v, %v; want _id alone", q.Sort, q.Ignored, err)
+	}
+	if _, err := search.Parse(types, mixed, search.Options{Strict: true}); err == nil {
+		t.Error("strict handling took a key of two kinds")
+	}
+	q, err = search.Parse(types, pairs(t, "_type=Slot&_sort=start"), search.Options{Strict: true})
+	if err != nil || len(q.Sort) != 1 {
+		t.Errorf("of one type: %v, want start", err)
+	}
+	q, err = search.Parse(types, pairs(t, "_type=Observation,Procedure&_sort=-date"), search.Options{Strict: true})
+	if err != nil || len(q.Sort) != 1 {
+		t.Errorf("of one kind: %v, want -date", err)
 	}
 }

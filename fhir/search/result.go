@@ -122,7 +122,9 @@ func (p *parser) contained(pair Pair) error {
 	return nil
 }
 
-// sort reads the keys; each must be known to every type searched.
+// sort reads the keys; each must be known to every type searched, and be of one
+// kind in all of them: a date has no place among texts, and must not be given
+// one that depends on which types there are to be seen.
 func (p *parser) sort(pair Pair) error {
 	keys := strings.Split(pair.Value, ",")
 	if len(keys) > p.opt.MaxValues {
@@ -150,11 +152,17 @@ func (p *parser) sort(pair Pair) error {
 }
 
 func (p *parser) sortable(code string) bool {
-	for _, b := range p.query.Branches {
+	var kind Kind
+	for n, b := range p.query.Branches {
 		param, ok := r4.LookupSearchParam(b.Type, code)
 		if !ok || param.Type == r4.ParamComposite || param.Type == r4.ParamSpecial {
 			return false
 		}
+		one := RowKind(param.Type, Whole)
+		if n > 0 && one != kind {
+			return false
+		}
+		kind = one
 	}
 	return true
 }
