@@ -1,6 +1,8 @@
 package firebreak_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -39,6 +41,40 @@ func TestTooManyIncludesAreRefusedByWhatIsVisible(t *testing.T) {
 	page := r.do("adams", "GET", "Observation?_count=100000", "")
 	if got := page.found(t, "match"); len(got) != 500 || page.link(t, "self") != base+"/Observation?_count=500" {
 		t.Errorf("a page of %d, self %s", len(got), page.link(t, "self"))
+	}
+}
+
+// What is on the page already takes no room from what is included: nothing is
+// left out without a word, and which it would be is not for the order in which
+// resources were made to say.
+func TestIncludesThatAreOnThePageTakeNoRoom(t *testing.T) {
+	if testing.Short() {
+		t.Skip("stores 2 000 resources")
+	}
+	r := newRig(t)
+	var entries [][]string
+	var members []any
+	put := func(id string, o obj) {
+		o["resourceType"], o["id"], o["status"], o["code"] = "Observation", id, "final", obj{"text": "x"}
+		members = append(members, obj{"reference": "Observation/" + id})
+		entries = append(entries, []string{"PUT", "Observation/" + id, encode(o)})
+	}
+	for n := range 4 {
+		put(fmt.Sprint("panel", n), obj{"language": "en"})
+	}
+	for n := range 1999 {
+		put(fmt.Sprint("member", n), obj{})
+	}
+	for part := range slices.Chunk(entries, 1000) {
+		r.do("importer", "POST", "", bundleOf("transaction", part...), "Prefer: return=minimal").is(t, 200)
+	}
+	for n := range 4 {
+		put(fmt.Sprint("panel", n), obj{"language": "en", "hasMember": members[:2003]})
+		r.do("importer", "PUT", fmt.Sprint("Observation/panel", n), entries[len(entries)-1][2]).is(t, 200)
+	}
+	a := r.do("adams", "GET", "Observation?_id=panel0,panel1,panel2,panel3&_include=Observation:has-member", "")
+	if page, got := a.found(t, "match"), a.found(t, "include"); len(page) != 4 || len(got) != 1999 {
+		t.Errorf("%d included beside %d, want 1999 beside 4", len(got), len(page))
 	}
 }
 

@@ -36,7 +36,7 @@ func (t *Snapshot) includes(query *search.Query, page []row) ([]gate.Sealed, err
 			if round > 0 && !inc.Iterate {
 				continue
 			}
-			rows, err := t.include(inc, base)
+			rows, err := t.include(inc, base, maxIncludes+1+len(seen))
 			if err != nil {
 				return nil, err
 			}
@@ -46,11 +46,11 @@ func (t *Snapshot) includes(query *search.Query, page []row) ([]gate.Sealed, err
 					found = append(found, w)
 				}
 			}
+			if len(all)+len(found) > maxIncludes {
+				return nil, ErrTooMany
+			}
 		}
 		all = append(all, found...)
-		if len(all) > maxIncludes {
-			return nil, ErrTooMany
-		}
 		base = found
 	}
 	return t.seal(all)
@@ -59,7 +59,11 @@ func (t *Snapshot) includes(query *search.Query, page []row) ([]gate.Sealed, err
 // include answers one include for rows that are on the page or were included
 // before. A forward include shows by reference and needs the right to read; a
 // reverse one is a search and needs the right to search.
-func (t *Snapshot) include(inc search.Include, base []row) ([]row, error) {
+//
+// Of what one statement finds no more than limit comes back, and which rows do
+// is up to the database. So the limit must leave room for all that is on the
+// page already: when it cuts anything off, the page has too many includes.
+func (t *Snapshot) include(inc search.Include, base []row, limit int) ([]row, error) {
 	var sources []row
 	for _, w := range base {
 		typ := r4.TypeName(uint16(w.typ))
@@ -72,7 +76,7 @@ func (t *Snapshot) include(inc search.Include, base []row) ([]row, error) {
 	}
 	var out []row
 	for part := range slices.Chunk(sources, 200) {
-		rows, err := t.includePart(inc, part)
+		rows, err := t.includePart(inc, part, limit)
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +85,7 @@ func (t *Snapshot) include(inc search.Include, base []row) ([]row, error) {
 	return out, nil
 }
 
-func (t *Snapshot) includePart(inc search.Include, base []row) ([]row, error) {
+func (t *Snapshot) includePart(inc search.Include, base []row, limit int) ([]row, error) {
 	action, typ := fhir.ActRead, inc.Target
 	if inc.Reverse {
 		action, typ = fhir.ActSearch, inc.Source
@@ -114,7 +118,7 @@ func (t *Snapshot) includePart(inc search.Include, base []row) ([]row, error) {
 	if err := t.where(q, v, alias{rid: "r.rid", class: "r.class", subject: "r.subject", typ: typ}); err != nil {
 		return nil, err
 	}
-	q.add(" LIMIT ?) s CROSS JOIN resource r CROSS JOIN version v WHERE r.tenant=? AND r.rid=s.rid", maxIncludes+1, tenantNumber)
+	q.add(" LIMIT ?) s CROSS JOIN resource r CROSS JOIN version v WHERE r.tenant=? AND r.rid=s.rid", limit, tenantNumber)
 	q.add(" AND v.tenant=r.tenant AND v.rid=r.rid AND v.seq=r.seq ORDER BY r.ord")
 	return t.rowsOf(q, 0)
 }

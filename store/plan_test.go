@@ -82,7 +82,7 @@ func TestSQLiteEntersEveryTableByAKey(t *testing.T) {
 				return err
 			}
 			for _, inc := range plan.Query.Includes {
-				if _, err := snap.include(inc, []row{{rid: 1, typ: typeNumber(typ)}}); err != nil {
+				if _, err := snap.include(inc, []row{{rid: 1, typ: typeNumber(typ)}}, maxIncludes); err != nil {
 					return err
 				}
 			}
