@@ -82,13 +82,14 @@ type remembered struct {
 	Type, ID, Version string
 	Empty             bool
 	Location          bool
+	Stored            bool // rather than found
 }
 
 func remember(effects []effect) []byte {
 	out := make([]remembered, len(effects))
 	for n, e := range effects {
 		h := e.judged.Header()
-		out[n] = remembered{Status: e.shape.Status, Type: h.Type, ID: h.ID, Version: h.Version, Empty: e.empty, Location: e.shape.Location}
+		out[n] = remembered{Status: e.shape.Status, Type: h.Type, ID: h.ID, Version: h.Version, Empty: e.empty, Location: e.shape.Location, Stored: e.changed}
 	}
 	b, err := json.Marshal(out)
 	if err != nil {
@@ -106,7 +107,7 @@ func (s *Server) recall(t Tx, m *gate.Permit, first []byte) ([]effect, error) {
 	}
 	out := make([]effect, len(stored))
 	for n, r := range stored {
-		out[n] = effect{empty: true, shape: gate.Shape{Status: r.Status, Location: r.Location}}
+		out[n] = effect{empty: true, shape: gate.Shape{Status: r.Status, Location: r.Location, Stored: r.Stored}}
 		if r.Empty || r.Type == "" {
 			continue
 		}

@@ -150,3 +150,24 @@ func TestARepeatedRequestIsDoneOnce(t *testing.T) {
 	del := r.do("adams", "DELETE", url, "", id).is(t, 204)
 	same(t, "first and repeated delete", r.do("adams", "DELETE", url, "", id), del)
 }
+
+// What a change answers with is part of its first result, and so is whether it
+// stored something.
+func TestARepeatedRequestAnswersAsItWasAskedTo(t *testing.T) {
+	r := newRig(t)
+	r.put("importer", withID(patient("1", "Amy"), "amy"))
+	bundle := func(kind string) string {
+		return bundleOf(kind, []string{"POST", "Observation", heartRate}, []string{"PATCH", "Patient/amy",
+			`{"resourceType":"Binary","contentType":"application/json-patch+json","data":"` + base64Text(`[{"op":"add","path":"/language","value":"de"}]`) + `"}`})
+	}
+	for _, prefer := range []string{"return=minimal", "return=representation", "return=OperationOutcome"} {
+		for name, q := range map[string][]string{"create": {"POST", "Observation", heartRate}, "found": {"POST", "Patient", patient("1", "Amy"), "If-None-Exist: _id=amy"},
+			"batch": {"POST", "", bundle("batch")}, "transaction": {"POST", "", bundle("transaction")}} {
+			header := append(q[3:], "Prefer: "+prefer, "X-Request-Id: "+name+prefer)
+			first, again := r.do("adams", q[0], q[1], q[2], header...), r.do("adams", q[0], q[1], q[2], header...)
+			if first.status > 201 || again.String() != first.String() {
+				t.Errorf("%s, %s:\n%s\nand again\n%s", name, prefer, first, again)
+			}
+		}
+	}
+}

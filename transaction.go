@@ -40,6 +40,9 @@ func (s *Server) transaction(ctx context.Context, v *visit, i *fhir.Interaction)
 		return gate.Cleared{}, err
 	}
 	if again {
+		for n := range effects {
+			effects[n].shape.Return = i.Entries[n].Interaction.Return
+		}
 		if err := x.again(ctx); err != nil {
 			return gate.Cleared{}, err
 		}

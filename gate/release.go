@@ -16,6 +16,7 @@ type Shape struct {
 	Status   int
 	Return   fhir.Return // of a change
 	Location bool        // 201, and other changes that name the version
+	Stored   bool        // the version is what this request stored, when it was first sent
 	Summary  search.Summary
 	Elements []string
 	Pretty   bool
@@ -70,7 +71,7 @@ func (g *Gate) Release(m *Permit, j Judged, s Shape) (Cleared, error) {
 		c.released = []Released{released(h)}
 	case bodied && s.Return == fhir.ReturnOutcome:
 		text := fhir.Literal("the resource was there already; nothing is changed")
-		if j.change {
+		if j.change || s.Stored {
 			text = "the change is stored"
 		}
 		c.body, c.outcome = fhir.Information("informational", text), true
