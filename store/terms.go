@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -111,19 +112,51 @@ func (t *terms) patients(ctx context.Context, x *session, id int64) ([]string, e
 	if !found {
 		return nil, fmt.Errorf("subject set %d is missing", id)
 	}
-	if x.writes {
-		return strings.Split(name, ","), nil
+	p, err = members(ctx, x, id, name)
+	if err == nil && !x.writes {
+		t.publish(id, name, p)
 	}
-	return t.publish(id, name), nil
+	return p, err
 }
 
-func (t *terms) publish(id int64, name string) []string {
-	p := strings.Split(name, ",")
+// longSet is the length in bytes from which a set's members are not its name:
+// an index of PostgreSQL takes no more than 2704. Then the name is hashed, which
+// begins as no logical id does, and its hash.
+const (
+	longSet = 2000
+	hashed  = "#"
+)
+
+// setName is what a set is interned under; patients are sorted.
+func setName(patients []string) string {
+	name := strings.Join(patients, ",")
+	if len(name) < longSet {
+		return name
+	}
+	return fmt.Sprintf("%s%x", hashed, sha256.Sum256([]byte(name)))
+}
+
+// members are the patients of a set of that name, sorted.
+func members(ctx context.Context, x *session, id int64, name string) (out []string, err error) {
+	if !strings.HasPrefix(name, hashed) {
+		return strings.Split(name, ","), nil
+	}
+	q := x.statement().add("SELECT patient FROM subject_member WHERE tenant=? AND id=? ORDER BY patient", tenantNumber, id)
+	err = each(ctx, x, q, func(scan func(...any) error) error {
+		out = append(out, "")
+		return scan(&out[len(out)-1])
+	})
+	return out, err
+}
+
+// publish makes a set's number known, and its members unless they are nil.
+func (t *terms) publish(id int64, name string, patients []string) {
 	t.sub.Lock()
 	defer t.sub.Unlock()
-	t.subjects[id] = p
+	if patients != nil {
+		t.subjects[id] = patients
+	}
 	t.subjectIDs[name] = id
-	return p
 }
 
 // interner gives ids to new terms inside a change. Others learn of them when
@@ -155,7 +188,7 @@ func (in *interner) commit() {
 		in.t.mu.Unlock()
 	}
 	for name, id := range in.pending {
-		in.t.publish(id, name)
+		in.t.publish(id, name, nil) // who reads a set of it learns its members
 	}
 }
 
@@ -204,7 +237,7 @@ func (in *interner) subjects(ctx context.Context, patients []string) (int64, err
 	if slices.ContainsFunc(patients, func(p string) bool { return p == "" || strings.Contains(p, ",") }) {
 		return 0, errNoID
 	}
-	name := strings.Join(patients, ",")
+	name := setName(patients)
 	if id, ok := in.pending[name]; ok {
 		return id, nil
 	}
@@ -217,7 +250,7 @@ func (in *interner) subjects(ctx context.Context, patients []string) (int64, err
 	q := in.x.statement().add("SELECT id FROM subject_set WHERE tenant=? AND name=?", tenantNumber, name)
 	if found, err := in.x.one(ctx, q.String(), q.args, &id); err != nil || found {
 		if err == nil {
-			in.t.publish(id, name)
+			in.t.publish(id, name, nil)
 		}
 		return id, err
 	}

@@ -1,10 +1,17 @@
 package storetest
 
 import (
+	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
+	"firebreak/fhir"
 	"firebreak/fhir/search"
+	"firebreak/gate"
+	"firebreak/store"
 )
 
 // longTexts asks for texts, codes, systems and URLs that are longer than an
@@ -55,4 +62,29 @@ func longTexts(t *testing.T, open Opener) {
 	}
 	ask("Observation", "value-string", string(runes[:150]))
 	ask("ValueSet", "url:below", "http://v/"+string(runes[:150]))
+}
+
+// longSets: a resource may be of, and name, more patients than fit in an index.
+func longSets(t *testing.T, open Opener) {
+	w := newWorld(t, open, 1)
+	var labels []string
+	for i := range 300 {
+		labels = append(labels, fmt.Sprintf("subject=%x", sha256.Sum256(fmt.Append(nil, i))), fmt.Sprintf("mention=%x", sha256.Sum256(fmt.Append(nil, -i))))
+	}
+	one, last := strings.TrimPrefix(labels[0], "subject="), strings.TrimPrefix(labels[598], "subject=")
+	err := w.try(context.Background(), nil, func(*store.Tx) error { return errWanted }, put(simple("a", labels...)))
+	if !errors.Is(err, errWanted) {
+		t.Fatal(err)
+	}
+	w.do(put(simple("b", "subject=b")))
+	w.do(put(simple("a", labels...)), put(simple("c", labels[:598]...)))
+	w.do(put(simple("d", labels...)))
+	for range 2 {
+		same(t, w)
+		for name, patient := range map[string]string{"one": one, "the last": last, "another": "b"} {
+			a := w.access(func(fhir.Action, string) gate.Rule { return gate.KeyTest{Relation: gate.SubjectIs, Holder: patient} })
+			agree(t, w, newOracle(t, w, a), a, query("Patient", cond{}, 10), name)
+		}
+		w.do(put(simple("a", "subject=b")))
+	}
 }

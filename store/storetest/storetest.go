@@ -44,6 +44,7 @@ func Run(t *testing.T, open Opener) {
 		{"EverySearchTestAgreesWithItsDefinition", testsAgree},
 		{"NearIsDecidedToTheLastBit", nearIsExact},
 		{"LongTextsAreToldApartAndFoundByAnyPart", longTexts},
+		{"SetsOfManyPatientsAreKept", longSets},
 		{"BooleanConditionsAgree", treesAgree},
 		{"SortAgreesWithNaiveSort", sortAgrees},
 		{"OrderTellsNothingOfCreation", orderOfCreation},
