@@ -132,8 +132,33 @@ func (p *parser) test(param *r4.SearchParam, m Modifier, value string) (Expr, er
 		if t.Values[i], err = p.read.read(param, m, s); err != nil {
 			return nil, err
 		}
+		p.expanded += weight(param, m, t.Values[i]) - 1
+	}
+	if p.expanded > maxExpanded {
+		return nil, refuse(TooCostly, textBroad)
 	}
 	return t, nil
+}
+
+// weight is how much a value asks of a store: one for each two constants that it
+// becomes in SQL, where a database takes some ten thousands of them, and takes
+// time by their square to prepare.
+func weight(param *r4.SearchParam, m Modifier, v Value) int {
+	switch {
+	case m == Above:
+		return len(URIAncestors(v.Text))/2 + 1
+	case param.Type == r4.ParamSpecial:
+		return 25
+	case param.Type == r4.ParamDate, param.Type == r4.ParamQuantity:
+		return 2
+	case param.Type != r4.ParamComposite:
+		return 1
+	}
+	sum := 0
+	for n, part := range v.Parts {
+		sum += 1 + weight(param.Components[n].Param, NoModifier, part)
+	}
+	return sum
 }
 
 // contains looks in the row that has the whole of a text, or the beginning of a

@@ -83,3 +83,30 @@ func TestSortKeysOfTwoKindsAreUnknown(t *testing.T) {
 		t.Errorf("of one kind: %v, want -date", err)
 	}
 }
+
+// Within the limits of parameters and alternatives a query can still ask for more
+// constants than a database takes in one statement, or can prepare in time.
+func TestAQueryIsBoundedByWhatItAsksOfAStore(t *testing.T) {
+	opt := search.Options{Strict: true}
+	for _, c := range []struct {
+		typ, name, value        string
+		alternatives, times, of int // of: so many times it is too much
+	}{
+		{"Patient", "name", "a", 100, 20, 26},
+		{"Observation", "date", "ge2020", 100, 10, 13},
+		{"Observation", "value-quantity", "ne2|http://u|mg", 100, 10, 13},
+		{"Observation", "code-value-quantity", "http://l|c$2|http://u|mg", 100, 4, 6},
+		{"Location", "near", "47|8|1|km", 50, 1, 3},
+		{"Patient", "_profile:above", "http://e/" + strings.Repeat("a/", 1000), 1, 1, 3},
+		{"Patient", "_profile:above", "http://e/" + strings.Repeat("a/", 5000), 1, 0, 1},
+	} {
+		one := c.name + "=" + strings.TrimSuffix(strings.Repeat(c.value+",", c.alternatives), ",") + "&"
+		if _, err := search.Parse([]string{c.typ}, pairs(t, strings.Repeat(one, c.times)), opt); err != nil {
+			t.Errorf("%s, %d times: %v", c.name, c.times, err)
+		}
+		_, err := search.Parse([]string{c.typ}, pairs(t, strings.Repeat(one, c.of)), opt)
+		if e, ok := err.(*search.Error); !ok || e.Code != search.TooCostly {
+			t.Errorf("%s, %d times: %v, want too costly", c.name, c.of, err)
+		}
+	}
+}

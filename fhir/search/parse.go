@@ -42,7 +42,7 @@ type Compartment struct{ Type, ID string }
 // What an untyped chain and a search of many types may expand to.
 const (
 	maxConditions = 2000
-	maxExpanded   = 5000 // alternatives in all of them
+	maxExpanded   = 2500 // alternatives in all of them, by weight
 )
 
 func (o Options) withDefaults() Options {
