@@ -59,9 +59,9 @@ func (g *Gate) Admit(p Principal, plan fhir.Plan) (*Permit, error) {
 	if !p.Valid() {
 		return nil, fhir.NewProblem(fhir.Login, "authentication is required")
 	}
-	// The key is taken before the rules are: whoever keeps by it what follows
-	// from the rules has it, when policies are reloaded meanwhile, under an
-	// epoch that has ended, and never old rules under the new one.
+	// The key is taken before the rules are, and must still stand when they are
+	// made: whoever keeps by it what follows from the rules has it under their own
+	// epoch, also when policies come back that were in force before.
 	m := &Permit{cover(permit{g: g, p: p, key: g.underEpoch(p.digest)})}
 	in := m.in.lift()
 	for _, t := range plan.Touches {
@@ -79,6 +79,9 @@ func (g *Gate) Admit(p Principal, plan fhir.Plan) (*Permit, error) {
 			return nil, refusal(layer)
 		}
 		in.rules = append(in.rules, ruled{t.Action, t.Type, r})
+	}
+	if err := m.stands(); err != nil {
+		return nil, err
 	}
 	return m, nil
 }
@@ -161,15 +164,29 @@ func (g *Gate) Judge(m *Permit, action fhir.Action, rows ...Sealed) ([]Judged, e
 			return nil, fmt.Errorf("judge: %w", err)
 		}
 		if d.Effect != Permits {
-			g.mismatch.Add(1)
-			if g.onMismatch != nil {
-				g.onMismatch(layerOf(d), s.at().h)
+			if err := g.differ(m, d, s); err != nil {
+				return nil, err
 			}
 			continue
 		}
 		out = append(out, m.judged(action, s, d))
 	}
+	if err := m.stands(); err != nil {
+		return nil, err
+	}
 	return out, nil
+}
+
+// differ counts and tells a row on which the nets differ, under one set of rules.
+func (g *Gate) differ(m *Permit, d Decision, s Sealed) error {
+	if err := m.stands(); err != nil {
+		return err
+	}
+	g.mismatch.Add(1)
+	if g.onMismatch != nil {
+		g.onMismatch(layerOf(d), s.at().h)
+	}
+	return nil
 }
 
 func (m *Permit) judged(action fhir.Action, s Sealed, why Decision) Judged {
@@ -194,6 +211,9 @@ func (g *Gate) JudgeTarget(m *Permit, action fhir.Action, s Sealed) (Judged, err
 		return Judged{}, fmt.Errorf("judge: %w", err)
 	}
 	if may.Effect == Permits {
+		if err := m.stands(); err != nil {
+			return Judged{}, err
+		}
 		return m.judged(action, s, may), nil
 	}
 	see, err := g.may(m.at().p, fhir.ActRead, s)
@@ -203,9 +223,8 @@ func (g *Gate) JudgeTarget(m *Permit, action fhir.Action, s Sealed) (Judged, err
 	if see.Effect == Permits {
 		return Judged{}, refusal(layerOf(may))
 	}
-	g.mismatch.Add(1)
-	if g.onMismatch != nil {
-		g.onMismatch(layerOf(see), s.at().h)
+	if err := g.differ(m, see, s); err != nil {
+		return Judged{}, err
 	}
 	return Judged{}, fhir.Absent()
 }
@@ -254,6 +273,9 @@ func (g *Gate) JudgeChange(m *Permit, action fhir.Action, before *Judged, after 
 	if before != nil {
 		j.before = before.s
 		j.why = cover(before.why.lift().And(d))
+	}
+	if err := m.stands(); err != nil {
+		return Judged{}, err
 	}
 	return j, nil
 }
@@ -309,6 +331,9 @@ func (g *Gate) JudgeIncluded(m *Permit, rows ...Sealed) ([]Judged, error) {
 			return nil, err
 		}
 		out = append(out, found...)
+	}
+	if err := m.stands(); err != nil {
+		return nil, err
 	}
 	return out, nil
 }

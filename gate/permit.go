@@ -1,6 +1,11 @@
 package gate
 
-import "firebreak/fhir"
+import (
+	"errors"
+	"strings"
+
+	"firebreak/fhir"
+)
 
 // Permit is the right to try a plan. Its zero value permits nothing.
 type Permit struct{ in veil[permit] }
@@ -43,6 +48,32 @@ func (Permit) GoString() string { return "permit" }
 // rules. It is "" for the zero Permit.
 func (m *Permit) Key() string { return m.at().key }
 
+// errReloaded answers a request during which the rules have changed. What it
+// found was found by the old ones and would be judged by the new ones: the rows
+// missing from its total would tell of what the new rules hide. It depends on
+// when policies are reloaded and on nothing stored.
+var errReloaded = (&fhir.Problem{Code: fhir.Unavailable, Text: "the policies have changed while the request ran; ask again"}).
+	Because(errors.New("the policies were reloaded"))
+
+// stands is an error once the rules that the permit was made under are no
+// longer in force. It is asked after each rule and each judgement, so that all of
+// a request's are of the epoch in its key.
+func (m *Permit) stands() error {
+	in := m.at()
+	if in.g == nil {
+		return nil // it permits nothing
+	}
+	rest := in.key[len(in.p.digest):]
+	for _, l := range in.g.layers {
+		var ok bool
+		if rest, ok = strings.CutPrefix(rest, l.Epoch()); !ok || rest == "" {
+			return errReloaded
+		}
+		rest = rest[1:]
+	}
+	return nil
+}
+
 // Principal is whose permit it is.
 func (m *Permit) Principal() Principal { return m.at().p }
 
@@ -56,6 +87,9 @@ func (m *Permit) Rule(action fhir.Action, typ string) (Rule, error) {
 		return r, nil
 	}
 	r, _, err := in.g.rule(in.p, action, typ)
+	if err == nil {
+		err = m.stands()
+	}
 	if err != nil {
 		return Never{}, err
 	}
