@@ -37,13 +37,13 @@ type Page struct {
 type Link struct{ Relation, URL string }
 
 // errNotJudged is ours: the pipeline released what was not judged for this
-// permit's principal.
-var errNotJudged = errors.New("release: the version was not judged for this principal")
+// permit's principal, or not for being seen.
+var errNotJudged = errors.New("release: the version was not judged for this principal to see")
 
 // Release shapes one judged version into an answer. A change answers with its
 // representation only when the caller may read it.
 func (g *Gate) Release(m *Permit, j Judged, s Shape) (Cleared, error) {
-	if !j.of(m.Principal()) {
+	if !j.of(m.Principal()) || !j.change && !j.seen() {
 		return Cleared{}, errNotJudged
 	}
 	h := j.s.at().h
@@ -118,7 +118,7 @@ func (g *Gate) ReleasePage(m *Permit, rows []Judged, p Page) (Cleared, error) {
 		n++
 	}
 	for i, j := range append(rows[:len(rows):len(rows)], p.Includes...) {
-		if !j.of(m.Principal()) || j.change {
+		if !j.of(m.Principal()) || j.change || !j.seen() {
 			return Cleared{}, errNotJudged
 		}
 		open()

@@ -120,6 +120,23 @@ func TestNobodyReleasesWhatWasJudgedForAnother(t *testing.T) {
 	}
 }
 
+// An importer may replace what it may not read.
+func TestTheTargetOfAChangeIsNotReleased(t *testing.T) {
+	g, m := lab(t, permit{denies: map[fhir.Action]bool{fhir.ActRead: true, fhir.ActSearch: true}})
+	for _, action := range []fhir.Action{fhir.ActUpdate, fhir.ActDelete, fhir.ActCreate} {
+		target, err := g.JudgeTarget(m, action, sealedPatient("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err := g.Release(m, target, gate.Shape{Status: 200}); err == nil || len(c.Released()) > 0 {
+			t.Errorf("what was judged to %s is released: %v", action, err)
+		}
+		if c, err := g.ReleasePage(m, []gate.Judged{target}, gate.Page{Type: "searchset"}); err == nil || len(c.Released()) > 0 {
+			t.Errorf("what was judged to %s is in a page: %v", action, err)
+		}
+	}
+}
+
 func TestPagesAreJSONWhateverTheyHold(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		g, m := lab(t, permit{})

@@ -76,6 +76,11 @@ type Judged struct {
 // of reports whether the principal is the one that the version was judged for.
 func (j Judged) of(p Principal) bool { return j.ok && p.Valid() && j.by == p.digest }
 
+// seen reports whether the version was judged for being seen. The target of a
+// change was judged for that change, which may be permitted to whoever may not
+// read what it replaces.
+func (j Judged) seen() bool { return j.action == fhir.ActRead || j.action == fhir.ActSearch }
+
 func (Judged) String() string               { return "judged" }
 func (Judged) GoString() string             { return "judged" }
 func (Judged) MarshalJSON() ([]byte, error) { return []byte(`"judged"`), nil }
