@@ -30,53 +30,80 @@ func (t *Snapshot) Target(action fhir.Action, typ, id string) (gate.Sealed, bool
 }
 
 func (t *Snapshot) current(action fhir.Action, known bool, typ, id string) (gate.Sealed, bool, error) {
-	w, found, err := t.loadOne(typ, id)
-	if err != nil || !found {
+	w, found, err := t.loadOne(action, known, typ, id)
+	if err == nil && !found && !t.begun {
+		// It is read again in the snapshot in which the rest is asked. So is what
+		// is absent, to take as long as what is hidden.
+		if err = t.begin(); err == nil {
+			w, found, err = t.load(typ, id)
+		}
+	}
+	if err != nil {
 		return gate.Sealed{}, false, err
 	}
-	if !t.begun {
-		// When the class alone decides, that one statement is enough. Otherwise
-		// the row is read again, in the snapshot in which the rest is asked.
-		alone := false
-		if w.class < int64(len(t.ts.classes)) {
-			rule, err := t.ruleAt(action, known, &w)
-			if err != nil {
-				return gate.Sealed{}, false, err
-			}
-			switch rule.(type) {
-			case gate.Always, gate.Never:
-				alone = true
-			}
-		}
-		if !alone {
-			if err := t.begin(); err != nil {
-				return gate.Sealed{}, false, err
-			}
-			if w, found, err = t.load(typ, id); err != nil || !found {
-				return gate.Sealed{}, false, err
-			}
-		}
-	}
-	return t.sealOne(action, known, &w)
+	return t.shown(action, known, typ, &w, found)
 }
 
-// loadOne reads a current row, from memory when it is there and the database
-// is this process's own.
-func (t *Snapshot) loadOne(typ, id string) (row, bool, error) {
-	if t.begun || t.x.dialect.shared {
+// loadOne reads a current row: in a view, one that is seen whatever its keys and
+// content, for which one statement is enough, from memory when it is there and the
+// database is this process's own. Of what is in memory and hidden the database is
+// asked as of what is absent.
+func (t *Snapshot) loadOne(action fhir.Action, known bool, typ, id string) (row, bool, error) {
+	if t.begun {
 		return t.load(typ, id)
 	}
 	c := &t.s.cache
-	if w := c.get(typeNumber(typ), id); w != nil {
-		return *w, true, nil
+	if w := c.get(typeNumber(typ), id); w != nil && !t.x.dialect.shared {
+		if whole, err := t.whole(action, known, w); whole || err != nil {
+			return *w, whole, err
+		}
 	}
 	seen := c.epoch.Load()
 	w, found, err := t.load(typ, id)
-	if found && err == nil {
+	if !found || err != nil {
+		return w, false, err
+	}
+	if !t.x.dialect.shared {
 		kept := w
 		c.put(&kept, seen)
 	}
-	return w, found, err
+	whole, err := t.whole(action, known, &w)
+	return w, whole, err
+}
+
+// whole reports whether the class alone lets the row be seen.
+func (t *Snapshot) whole(action fhir.Action, known bool, w *row) (bool, error) {
+	if w.class >= int64(len(t.ts.classes)) {
+		return false, nil // it is younger than what is known of classes
+	}
+	rule, err := t.ruleAt(action, known, w)
+	_, always := rule.(gate.Always)
+	return always, err
+}
+
+// shown seals what the caller may see. About what is absent, and what its class
+// hides, it asks what is asked about what its keys hide, so that the statements
+// tell none of these from another.
+func (t *Snapshot) shown(action fhir.Action, known bool, typ string, w *row, found bool) (gate.Sealed, bool, error) {
+	rule := gate.Rule(gate.Never{})
+	if found {
+		var err error
+		if rule, err = t.ruleAt(action, known, w); err != nil {
+			return gate.Sealed{}, false, err
+		}
+	}
+	_, never := rule.(gate.Never)
+	_, always := rule.(gate.Always)
+	if never || !always && w.subject == 0 { // about nobody's record nothing is asked
+		v, err := t.visible(action, typ, known)
+		if err == nil && len(v.groups) > 0 {
+			_, err = t.ties([]string{""})
+		}
+		if never || err != nil {
+			return gate.Sealed{}, false, err
+		}
+	}
+	return t.sealOne(action, known, w)
 }
 
 // load reads a current row, whether the caller may see it or not.
@@ -133,10 +160,10 @@ func (t *Snapshot) Version(typ, id, version string) (gate.Sealed, bool, error) {
 		return gate.Sealed{}, false, err
 	}
 	cur, found, err := t.load(typ, id)
-	if err != nil || !found {
+	if err != nil {
 		return gate.Sealed{}, false, err
 	}
-	current, ok, err := t.sealOne(fhir.ActRead, false, &cur)
+	current, ok, err := t.shown(fhir.ActRead, false, typ, &cur, found)
 	if err != nil || !ok {
 		return gate.Sealed{}, false, err
 	}

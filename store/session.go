@@ -27,7 +27,7 @@ type session struct {
 	failed  bool
 	writes  bool  // it is the writer's
 	doubt   int64 // the store's doubt when it was last known to work
-	// asked, in tests, is told of every question.
+	// asked, in tests, is told of every statement.
 	asked func(text string, args []any)
 }
 
@@ -60,6 +60,9 @@ func (x *session) exec(ctx context.Context, text string, args ...any) error {
 }
 
 func (x *session) run(ctx context.Context, text string, args ...any) (err error) {
+	if x.asked != nil {
+		x.asked(text, args)
+	}
 	defer func() { x.failed = x.failed || err != nil }()
 	if !x.dialect.prepare {
 		_, err = x.conn.ExecContext(ctx, text, args...)
