@@ -127,3 +127,17 @@ func TestOnlyUTF8IsRead(t *testing.T) {
 		r.do("adams", c.method, c.url, c.body, "Content-Type: "+c.media+"; charset").refused(t, 415, "http.Content-Type")
 	}
 }
+
+func TestALabelsPlaceIsNamed(t *testing.T) {
+	r := newRig(t)
+	bad := `{"resourceType":"Observation","meta":{"security":[{"system":"urn:x","code":"N"},{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"X"}]},"status":"final","code":{"text":"x"}}`
+	for body, want := range map[string]string{
+		bad: `"Observation.meta.security[1].code"`,
+		`{"resourceType":"Bundle","type":"transaction","entry":[{"resource":` + bad + `,"request":{"method":"POST","url":"Observation"}}]}`: `"Bundle.entry[0].resource.meta.security[1].code"`,
+	} {
+		url := map[bool]string{true: "Observation", false: ""}[body == bad]
+		if a := r.do("adams", "POST", url, body); a.status != 400 || !strings.Contains(a.body, `"expression":[`+want+`]`) {
+			t.Errorf("POST /%s: %v, want the place %s", url, a, want)
+		}
+	}
+}

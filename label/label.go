@@ -11,6 +11,7 @@ package label
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"firebreak/fhir"
@@ -64,13 +65,15 @@ const (
 // caveat "unknown", so that policies can deny it and no client can make classes
 // without end.
 func (l Labeler) labels(c *gate.Class, security fhirjson.Node) error {
+	n := -1
 	for coding := range security.Each() {
+		n++
 		code := coding.Field("code").Text()
 		switch coding.Field("system").Text() {
 		case systemConfidentiality:
 			level := gate.ConfidentialityOf(code)
 			if level == 0 {
-				return fhir.NewProblem(fhir.CodeInvalid, "the confidentiality code is unknown").At("meta.security")
+				return fhir.NewProblem(fhir.CodeInvalid, "the confidentiality code is unknown").At(c.Type + ".meta.security[" + strconv.Itoa(n) + "].code")
 			}
 			c.Confidentiality = max(c.Confidentiality, level)
 		case systemActCode:

@@ -111,7 +111,7 @@ func TestLabelsAreReadStrictly(t *testing.T) {
 	for _, bad := range []string{"C|X", "C|r", "C|", "C|NR"} {
 		_, _, _, err := labeler.Classify(writer, gate.NewContent([]byte(securityOf(bad))), false)
 		var p *fhir.Problem
-		if !errors.As(err, &p) || p.Code != fhir.CodeInvalid || p.Expression != "meta.security" {
+		if !errors.As(err, &p) || p.Code != fhir.CodeInvalid || p.Expression != "Observation.meta.security[0].code" {
 			t.Errorf("the level %q: %v", bad, err)
 		}
 	}
