@@ -60,6 +60,19 @@ const (
 	systemActCode         = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 )
 
+// codeSystem is the URI of a code system by any of its names: the one that R4 has
+// for it, STU3's, or the OID of v2 and CDA. Converted content keeps the others, and
+// a label that is not understood would protect nothing.
+func codeSystem(name string) string {
+	switch name {
+	case "http://hl7.org/fhir/v3/Confidentiality", "urn:oid:2.16.840.1.113883.5.25":
+		return systemConfidentiality
+	case "http://hl7.org/fhir/v3/ActCode", "urn:oid:2.16.840.1.113883.5.4":
+		return systemActCode
+	}
+	return name
+}
+
 // labels reads meta.security. A resource with two confidentiality codes has the
 // higher. A code that is not known as a sensitivity or a caveat counts as the
 // caveat "unknown", so that policies can deny it and no client can make classes
@@ -69,7 +82,7 @@ func (l Labeler) labels(c *gate.Class, security fhirjson.Node) error {
 	for coding := range security.Each() {
 		n++
 		code := coding.Field("code").Text()
-		switch coding.Field("system").Text() {
+		switch codeSystem(coding.Field("system").Text()) {
 		case systemConfidentiality:
 			level := gate.ConfidentialityOf(code)
 			if level == 0 {

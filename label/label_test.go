@@ -99,6 +99,9 @@ func TestLabelsAreReadStrictly(t *testing.T) {
 		{"a handling code", []string{"C|R", "A|NORDSCLCD"}, "R  NORDSCLCD"},
 		{"an unknown act code", []string{"A|XYZ"}, "N  unknown"},
 		{"two unknown act codes are one", []string{"A|XYZ", "A|ABC", "A|"}, "N  unknown"},
+		{"a level by the system's OID", []string{"urn:oid:2.16.840.1.113883.5.25|V"}, "V  "},
+		{"a level by STU3's URI", []string{"C|L", "http://hl7.org/fhir/v3/Confidentiality|R"}, "R  "},
+		{"act codes by other names", []string{"urn:oid:2.16.840.1.113883.5.4|HIV", "http://hl7.org/fhir/v3/ActCode|NORDSCLCD"}, "N HIV NORDSCLCD"},
 		{"another system says nothing here", []string{"urn:x|R", "|V"}, "N  "},
 		{"levels are case-sensitive codes of their system", []string{"A|R"}, "N  unknown"},
 	} {
