@@ -25,7 +25,7 @@ func AuthorityBearing(typ string) bool { return authorityBearing[typ] }
 // ties are the relations an asserted version establishes. Only an active
 // CareTeam does so far: each participant, for its period, with the subject.
 func (l Labeler) ties(typ string, root fhirjson.Node) []gate.Tie {
-	if typ != "CareTeam" || !root.Field("status").Is("active") {
+	if typ != "CareTeam" || !root.Field("status").Is("active") || qualified(root) {
 		return nil
 	}
 	patient := strings.TrimPrefix(l.local(root.Field("subject"), "Patient"), "Patient/")
@@ -40,13 +40,21 @@ func (l Labeler) ties(typ string, root fhirjson.Node) []gate.Tie {
 	for part := range root.Field("participant").Each() {
 		holder := l.local(part.Field("member"), "Practitioner")
 		pf, pu, ok := period(part.Field("period"))
-		if holder == "" || !ok {
+		if holder == "" || !ok || qualified(part) {
 			continue
 		}
 		out = append(out, gate.Tie{Relation: gate.InCareTeam, Patient: patient, Holder: holder,
 			From: later(from, pf), Until: earlier(until, pu)})
 	}
 	return out
+}
+
+// qualified reports whether an element says of itself that it means something else
+// to those who know what: "not a member any more". Nobody here knows, and what is
+// not understood grants nothing (http://hl7.org/fhir/R4/extensibility.html#modifierExtension,
+// resource-definitions.html#Resource.implicitRules).
+func qualified(n fhirjson.Node) bool {
+	return n.Field("modifierExtension").Exists() || n.Field("implicitRules").Exists()
 }
 
 // period reads a Period with day precision or finer; ends are inclusive of the

@@ -227,6 +227,9 @@ func TestWhatTiesNobody(t *testing.T) {
 		"an unreadable end":         team(`,"period":{"end":"2026-13"}`),
 		"an end without zone":       team(`,"period":{"end":"2026-11-22T10:00:00"}`),
 		"a member's unreadable end": strings.Replace(team(""), `"Practitioner/p"}`, `"Practitioner/p"},"period":{"end":"x"}`, 1),
+		"rules of its own":          team(`,"implicitRules":"urn:x"`),
+		"a modified team":           team(`,"modifierExtension":[{"url":"urn:negated","valueBoolean":true}]`),
+		"a modified member":         strings.Replace(team(""), `"Practitioner/p"}`, `"Practitioner/p"},"modifierExtension":[{"url":"urn:negated","valueBoolean":true}]`, 1),
 		"an Encounter":              `{"resourceType":"Encounter","status":"in-progress","subject":{"reference":"Patient/a"},"participant":[{"individual":{"reference":"Practitioner/p"}}]}`,
 		"a Group":                   `{"resourceType":"Group","member":[{"entity":{"reference":"Patient/a"}},{"entity":{"reference":"Practitioner/p"}}]}`,
 	} {
