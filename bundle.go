@@ -29,7 +29,7 @@ func (s *Server) entry(ctx context.Context, v *visit, e *fhir.Entry) gate.Cleare
 		inner.kind = fhir.Capabilities
 		answer, err = s.capabilities(inner, e.Interaction)
 	default:
-		inner.kind = e.Interaction.Kind
+		inner.asks(e.Interaction)
 		if answer, err = s.perform(ctx, inner, e.Interaction); err != nil {
 			err = validate.Within(fhir.AsProblem(err), e.Place)
 		}
@@ -37,7 +37,7 @@ func (s *Server) entry(ctx context.Context, v *visit, e *fhir.Entry) gate.Cleare
 	if err != nil {
 		answer = s.refuse(inner, err)
 	} else if len(inner.events) == 0 {
-		inner.record(gate.Event{Interaction: inner.kind, Type: e.Interaction.Type, Status: answer.Status(), Released: answer.Released(), Epoch: s.gate.Epoch()})
+		inner.record(gate.Event{Interaction: inner.kind, Status: answer.Status(), Released: answer.Released(), Epoch: s.gate.Epoch()})
 	}
 	v.events = append(v.events, inner.events...)
 	v.outboxes = append(v.outboxes, inner.outboxes...)

@@ -48,7 +48,7 @@ func (s *Server) change(ctx context.Context, v *visit, m *gate.Permit, i *fhir.I
 	}
 	answer, err := s.show(m, v, effects[0], i.Pretty)
 	if err == nil {
-		v.record(gate.Event{Interaction: i.Kind, Type: i.Type, Status: answer.Status(), Epoch: s.gate.Epoch(),
+		v.record(gate.Event{Interaction: i.Kind, Status: answer.Status(), Epoch: s.gate.Epoch(),
 			Changed: changedBy(effects), Released: answer.Released()})
 	}
 	return answer, err

@@ -55,6 +55,8 @@ type visit struct {
 	principal gate.Principal
 	pretty    bool
 	kind      fhir.Kind
+	typ       string // of the resources that are asked for, or ""
+	operation string // "$everything", or ""
 	when      time.Time
 	events    []gate.Event // put on record before the reply leaves
 	of        *fhir.Entry  // the entry of a Bundle that it stands for; nil for a request of its own
@@ -98,7 +100,8 @@ func (s *Server) answer(ctx context.Context, v *visit) (gate.Cleared, error) {
 	if err != nil {
 		return gate.Cleared{}, err
 	}
-	v.pretty, v.kind = i.Pretty, i.Kind
+	v.pretty = i.Pretty
+	v.asks(i)
 	switch i.Kind {
 	case fhir.Batch:
 		return s.batch(ctx, v, i)
@@ -149,7 +152,7 @@ func (s *Server) refuse(v *visit, err error) gate.Cleared {
 	// A change that was committed and then could not be shown stays in the
 	// outbox: this refusal is not its outcome, and recovery puts that on record.
 	v.outboxes = nil
-	v.record(gate.Event{Interaction: v.kind, Status: p.Code.Status(), Problem: string(p.Text)})
+	v.record(gate.Event{Interaction: v.kind, Status: p.Code.Status(), Problem: string(p.Text), Epoch: s.gate.Epoch()})
 	return s.gate.ReleaseProblem(p, v.Visit, v.pretty)
 }
 
@@ -157,7 +160,7 @@ func (s *Server) refuse(v *visit, err error) gate.Cleared {
 // written turns every answer into an empty 503.
 func (s *Server) close(ctx context.Context, v *visit, answer gate.Cleared) gate.Reply {
 	if len(v.events) == 0 {
-		v.record(gate.Event{Interaction: v.kind, Status: answer.Status(), Released: answer.Released()})
+		v.record(gate.Event{Interaction: v.kind, Status: answer.Status(), Released: answer.Released(), Epoch: s.gate.Epoch()})
 	}
 	reply, err := s.gate.Close(context.WithoutCancel(ctx), s.sink, answer, v.events, nil)
 	if err != nil {
@@ -168,8 +171,12 @@ func (s *Server) close(ctx context.Context, v *visit, answer gate.Cleared) gate.
 	return reply
 }
 
+// asks notes, for the record, what is asked.
+func (v *visit) asks(i *fhir.Interaction) { v.kind, v.typ, v.operation = i.Kind, i.Type, i.Operation }
+
 // record adds an event to what is put on record before the reply leaves.
 func (v *visit) record(e gate.Event) {
+	e.Type, e.Operation = v.typ, v.operation
 	e.Visit, e.RequestID, e.Time, e.Peer = v.Visit, v.RequestID, v.when, v.Peer
 	if v.principal.Valid() {
 		e.Principal = v.principal.Identity()

@@ -128,7 +128,8 @@ func (s *Server) further(ctx context.Context, v *visit, token string) (gate.Clea
 	if err != nil {
 		return gate.Cleared{}, err
 	}
-	v.pretty, v.kind = i.Pretty, i.Kind
+	v.pretty = i.Pretty
+	v.asks(i)
 	m, err := s.gate.Admit(v.principal, fhir.Compile(i))
 	if err != nil {
 		return gate.Cleared{}, err
