@@ -46,7 +46,7 @@ func (l Labeler) Classify(p gate.Principal, content *gate.Content, asserted bool
 	k.Subjects = l.subjects(typ, root)
 	k.Mentions = l.mentions(root, k.Subjects)
 	if _, clinical := r4.CompartmentParams("Patient", typ); !clinical {
-		c.Linked = len(k.Subjects)+len(k.Mentions) > 0
+		c.Linked = len(k.Subjects)+len(k.Mentions) > 0 || tellsOfPatient(root)
 	}
 	var ties []gate.Tie
 	if c.Asserted {
@@ -175,6 +175,34 @@ func (l Labeler) mentions(root fhirjson.Node, subjects []string) []string {
 	walk(root)
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// tellsOfPatient reports whether a record is tied to a patient of whom no local
+// reference tells: one of another server, one known by an identifier or by what a
+// search would find, one that it contains (references.html).
+func tellsOfPatient(n fhirjson.Node) bool {
+	for c := range n.Children() {
+		if c.Kind() != fhirjson.String {
+			if tellsOfPatient(c) {
+				return true
+			}
+			continue
+		}
+		text, patient := c.Text(), c.Is("Patient")
+		switch c.Name() {
+		case "reference":
+			patient = strings.Contains("/"+text, "/Patient/") || strings.HasPrefix(text, "Patient?")
+		case "type": // of a Reference; other elements of this name stand beside no single identifier
+			patient = patient && n.Field("identifier").Kind() == fhirjson.Object
+		case "resourceType":
+		default:
+			continue
+		}
+		if patient {
+			return true
+		}
+	}
+	return false
 }
 
 // local is the "Type/id" a Reference names on this server, or "". An absolute

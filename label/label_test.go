@@ -136,6 +136,11 @@ func TestTheClassSaysWhoWroteAndWhetherItCounts(t *testing.T) {
 		{"a keeper that is not", `{"resourceType":"Patient","id":"a","managingOrganization":{"reference":"Organization/o"}}`, false, gate.Class{Type: "Patient"}},
 		{"a directory type", `{"resourceType":"Practitioner"}`, false, gate.Class{Type: "Practitioner"}},
 		{"one that names a patient", `{"resourceType":"Location","extension":[{"url":"urn:x","valueReference":{"reference":"Patient/a"}}]}`, false, gate.Class{Type: "Location", Linked: true}},
+		{"one that names another server's", `{"resourceType":"Location","extension":[{"url":"urn:x","valueReference":{"reference":"https://there.test/Patient/a"}}]}`, false, gate.Class{Type: "Location", Linked: true}},
+		{"one that names a patient by an identifier", `{"resourceType":"Location","extension":[{"url":"urn:x","valueReference":{"type":"Patient","identifier":{"value":"7"}}}]}`, false, gate.Class{Type: "Location", Linked: true}},
+		{"one that contains a patient", `{"resourceType":"Medication","contained":[{"resourceType":"Patient","id":"p"}]}`, false, gate.Class{Type: "Medication", Linked: true}},
+		{"one about patients at large", `{"resourceType":"StructureDefinition","type":"Patient","identifier":[{"value":"7"}],"name":"Patient"}`, false, gate.Class{Type: "StructureDefinition"}},
+		{"one that names an organisation", `{"resourceType":"Location","managingOrganization":{"type":"Organization","identifier":{"value":"7"}},"name":"Patient"}`, false, gate.Class{Type: "Location"}},
 	} {
 		c.want.Tenant, c.want.Organization, c.want.Confidentiality = "main", "Organization/north", gate.Normal
 		got, k, _ := classify(t, c.body, c.asserted)
