@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -42,6 +40,10 @@ func openSQLite(ctx context.Context, path string, opt Options) (*Store, error) {
 	pragmas := []string{"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "foreign_keys(OFF)",
 		"wal_autocheckpoint(8000)", "cache_size(-8000)", "mmap_size(268435456)", "temp_store(MEMORY)"}
 	q := url.Values{"_pragma": pragmas}
+	at, err := placeOf(path)
+	if err != nil {
+		return nil, err
+	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
 		return nil, err
@@ -50,6 +52,10 @@ func openSQLite(ctx context.Context, path string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	if err := at.hold(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.place = at
 	return s, nil
 }
 
@@ -58,13 +64,7 @@ func openSQLite(ctx context.Context, path string, opt Options) (*Store, error) {
 // stays: SQLite has locks on the database, and POSIX drops those when any
 // descriptor of that file is closed.
 func lockBeside(path string) (io.Closer, error) {
-	// By whatever links the database is reached, it has one lock.
-	real, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if real, err = filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-			real = filepath.Join(real, filepath.Base(path))
-		}
-	}
+	real, err := realPath(path) // by whatever links it is reached, it has one lock
 	if err != nil {
 		return nil, err
 	}

@@ -45,6 +45,7 @@ type Store struct {
 	dialect dialect
 	db      *sql.DB
 	held    io.Closer // the lock on an embedded database, else nil
+	place   *place    // of an embedded database, else nil
 	readers chan *session
 	all     []*session
 	writer  *writer

@@ -226,10 +226,7 @@ func (w *writer) batchOnce(batch []*change, rows []string, careful bool) (commit
 	}
 	w.s.cache.begin(in.changed)
 	defer w.s.cache.end()
-	if err := w.x.exec(ctx, "COMMIT"); err != nil {
-		if !w.x.alive() {
-			err = errors.Join(errUnknown, err)
-		}
+	if err := w.end(ctx); err != nil {
 		return false, err
 	}
 	in.commit()
@@ -237,6 +234,20 @@ func (w *writer) batchOnce(batch []*change, rows []string, careful bool) (commit
 		w.outbox.add(in.outcomes[0].visit, in.outcomes)
 	}
 	return true, nil
+}
+
+// end commits, unless that would be to files which have left their place.
+func (w *writer) end(ctx context.Context) error {
+	if w.s.place != nil {
+		if err := w.s.place.stays(); err != nil {
+			return err
+		}
+	}
+	err := w.x.exec(ctx, "COMMIT")
+	if err != nil && !w.x.alive() {
+		err = errors.Join(errUnknown, err)
+	}
+	return err
 }
 
 // without runs a batch again after some of its changes lost their record: those
