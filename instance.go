@@ -97,8 +97,8 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *Instance, err e
 	return i, nil
 }
 
-// assemble makes the servers, once the base is known. A store that is older
-// than its journal is worth a warning.
+// assemble makes the servers, once the base is known. When the store or the
+// journal is older than the other, that is worth a warning.
 func (i *Instance) assemble(ctx context.Context, newJournal bool) error {
 	var err error
 	if i.verifier, err = i.newVerifier(); err != nil {
@@ -116,6 +116,9 @@ func (i *Instance) assemble(ctx context.Context, newJournal bool) error {
 	}
 	if newJournal && !newStore {
 		i.log.Warn("the journal begins anew, and the store has been served before: unless this server is new to a shared store, its journal is lost", "journal", i.cfg.Audit.Dir)
+	}
+	if newStore && !newJournal {
+		i.log.Warn("the store begins anew, and the journal has been written before: unless an earlier first start failed, what was stored is elsewhere or lost", "journal", i.cfg.Audit.Dir)
 	}
 	l := i.cfg.Limits
 	i.parts = Parts{Base: i.base, Authn: Bearer{Verifier: i.verifier, Tenant: i.cfg.Tenant},

@@ -98,9 +98,16 @@ func TestPolicyFilesThatOthersMayWriteAreRefused(t *testing.T) {
 	}
 }
 
-// TestLostJournalIsWarnedOf: a server starts on an empty journal, for the first
-// start is one; a store that is older says that it is not.
-func TestLostJournalIsWarnedOf(t *testing.T) {
+// TestLostJournalOrStoreIsWarnedOf: a server starts on an empty journal and an
+// empty store, for the first start is one; the other one, when it is older, says
+// that it is not.
+func TestLostJournalOrStoreIsWarnedOf(t *testing.T) {
+	for lost, warning := range map[string]string{"audit": "the journal begins anew", "store.db": "the store begins anew"} {
+		t.Run(lost, func(t *testing.T) { warnsOfLost(t, lost, warning) })
+	}
+}
+
+func warnsOfLost(t *testing.T, lost, warning string) {
 	cfg := local(t, t.TempDir())
 	opened := func() string {
 		var out bytes.Buffer
@@ -113,16 +120,15 @@ func TestLostJournalIsWarnedOf(t *testing.T) {
 		}
 		return out.String()
 	}
-	const warning = "the journal begins anew"
 	for _, start := range []string{"first", "second"} {
-		if got := opened(); strings.Contains(got, warning) {
+		if got := opened(); strings.Contains(got, "begins anew") {
 			t.Errorf("the %s start warns:\n%s", start, got)
 		}
 	}
-	if err := os.RemoveAll(filepath.Join(cfg.Dir, "audit")); err != nil {
+	if err := os.RemoveAll(filepath.Join(cfg.Dir, lost)); err != nil {
 		t.Fatal(err)
 	}
 	if got := opened(); strings.Count(got, warning) != 1 || !strings.Contains(got, "level=WARN") {
-		t.Errorf("without its journal it starts with the log\n%s", got)
+		t.Errorf("without %s it starts with the log\n%s", lost, got)
 	}
 }
