@@ -81,19 +81,16 @@ func (m importCommand) Run(c console) error {
 func find(paths []string) (files, skipped []string, size int, err error) {
 	for _, path := range paths {
 		found := len(files) + len(skipped)
-		err := filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		err := filepath.WalkDir(followed(path), func(p string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
 			}
-			switch strings.ToLower(filepath.Ext(p)) {
-			case ".json", ".ndjson", ".jsonl":
-				files = append(files, p)
-				if info, err := os.Stat(p); err == nil {
-					size += int(info.Size())
-				}
-			default:
-				skipped = append(skipped, p+": not .json, .ndjson or .jsonl")
+			why, bytes := notFor(p)
+			if why != "" {
+				skipped = append(skipped, p+": "+why)
+				return nil
 			}
+			files, size = append(files, p), size+bytes
 			return nil
 		})
 		if err != nil {
@@ -104,6 +101,35 @@ func find(paths []string) (files, skipped []string, size int, err error) {
 		}
 	}
 	return files, skipped, size, nil
+}
+
+// followed is a path that was given by name: a folder is walked through a link,
+// too. Links in folders are not followed, for they may lead round in a circle.
+func followed(path string) string {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return path + string(filepath.Separator)
+	}
+	return path
+}
+
+// notFor says why what was found is not imported, "" for a file that is; bytes
+// is its size. Nobody may ever write to a named pipe, and opening it would wait.
+func notFor(path string) (why string, bytes int) {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return "a link to a folder; give the folder itself", 0
+	case err == nil && !info.Mode().IsRegular():
+		return "not a file", 0
+	}
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".json", ".ndjson", ".jsonl":
+		if err != nil {
+			return "", 0 // reading it says what is wrong
+		}
+		return "", int(info.Size())
+	}
+	return "not .json, .ndjson or .jsonl", 0
 }
 
 // importing is one run of the command.
