@@ -23,7 +23,7 @@ import (
 
 type importCommand struct {
 	Dir            string   `required:"" placeholder:"DIR" help:"The server's directory; it may be running."`
-	AsOrganization string   `placeholder:"ID" help:"The organisation in whose name the records are written, such as north."`
+	AsOrganization *string  `placeholder:"ID" help:"The organisation in whose name the records are written, such as north."`
 	Paths          []string `arg:"" name:"path" help:"Bundles (.json), NDJSON (.ndjson, .jsonl), or folders of them."`
 }
 
@@ -38,6 +38,12 @@ func (importCommand) Help() string {
 func (m importCommand) Run(c console) error {
 	if err := needDir(m.Dir); err != nil {
 		return err
+	}
+	organization := ""
+	if m.AsOrganization != nil {
+		if organization = *m.AsOrganization; organization == "" { // a variable that is not set must not become nobody
+			return usageError{"--as-organization must not be empty; leave it away for records of no organisation"}
+		}
 	}
 	files, skipped, size, err := find(m.Paths)
 	if err != nil {
@@ -54,7 +60,7 @@ func (m importCommand) Run(c console) error {
 		return c.unlessStopped(err)
 	}
 	x := &importing{c: c, op: op, types: map[string]int{}, seen: map[string]bool{}, skipped: skipped, bar: newProgress(c, size, "importing")}
-	if err := x.inTheNameOf(m.AsOrganization); err != nil {
+	if err := x.inTheNameOf(organization); err != nil {
 		return errors.Join(err, done())
 	}
 	start := clock.System{}.Now()
