@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"firebreak/clock"
+	"firebreak/gate"
 )
 
 // readBody is the request's body, decompressed. It is not pooled: what a change
@@ -97,6 +98,31 @@ func (x *exchange) receive() ([]byte, refusal) {
 			return nil, badBody
 		}
 	}
+}
+
+// Working on a body takes up to twenty times its size in memory, so that all the
+// bodies that may be held would need more than a machine has. Large ones
+// therefore take turns.
+const (
+	largeBody   = 1 << 20
+	largeAtOnce = 4
+)
+
+// answer has the request handled, when its turn has come.
+func (x *exchange) answer() (gate.Reply, refusal) {
+	if len(x.req.Body) > largeBody {
+		patience := time.NewTimer(x.s.cfg.Limits.BodyTimeout)
+		defer patience.Stop()
+		select {
+		case x.s.large <- struct{}{}:
+			defer func() { <-x.s.large }()
+		case <-patience.C:
+			return gate.Reply{}, busy
+		case <-x.r.Context().Done():
+			return gate.Reply{}, busy
+		}
+	}
+	return x.s.handle(x.r.Context(), x.req), none
 }
 
 // decompress stops as soon as more has come out than either limit allows.

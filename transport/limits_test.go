@@ -139,6 +139,50 @@ func TestBodiesOfAllRequestsAreBounded(t *testing.T) {
 	}
 }
 
+// TestLargeBodiesTakeTurns: what working on them takes is many times what is
+// held of them. Small ones do not wait for them.
+func TestLargeBodiesTakeTurns(t *testing.T) {
+	const clients, atOnce = 12, 4
+	entered, leave := make(chan struct{}, clients), make(chan struct{})
+	r := start(t, func(_ context.Context, req fhir.Request) gate.Reply {
+		if len(req.Body) > 1<<20 {
+			entered <- struct{}{}
+			<-leave
+		}
+		return answer(200, "{}")
+	})
+	large := strings.Repeat(" ", 1<<20) + "{}"
+	done := make(chan int, clients)
+	for range clients {
+		go func() {
+			res, err := r.client(t, false).Post(r.Base()+"/Basic", "application/fhir+json", strings.NewReader(large))
+			if err != nil {
+				done <- 0
+				return
+			}
+			res.Body.Close()
+			done <- res.StatusCode
+		}()
+	}
+	for range atOnce {
+		<-entered
+	}
+	for range 50 { // time enough for those that must not come in
+		if res, _ := r.do(t, r.client(t, false), "POST", "/Basic", "{}"); res.StatusCode != 200 {
+			t.Fatalf("a small one meanwhile: %d, want 200", res.StatusCode)
+		}
+	}
+	if n := len(entered); n != 0 {
+		t.Errorf("%d large bodies are worked on at once, want %d", atOnce+n, atOnce)
+	}
+	close(leave)
+	for range clients {
+		if got := <-done; got != 200 {
+			t.Errorf("a large one: %d, want 200", got)
+		}
+	}
+}
+
 func TestURLAndHeaderAreBounded(t *testing.T) {
 	r := start(t, ok)
 	at := strings.Repeat("a", 8<<10-len("/fhir/Basic?_id="))

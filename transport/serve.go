@@ -32,7 +32,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		x.refuse(bad)
 		return
 	}
-	reply := s.handle(r.Context(), x.req)
+	reply, bad := x.answer()
+	if bad != none {
+		x.refuse(bad)
+		return
+	}
 	// The body is needed for a HEAD's Content-Length; x leaves it out.
 	if _, err := reply.WriteTo(x, false); err != nil {
 		x.cut = true

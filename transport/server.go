@@ -28,9 +28,10 @@ type Server struct {
 	http     *http.Server
 	listener *listener
 
-	running atomic.Int64 // requests
-	bodies  atomic.Int64 // bytes of bodies being held
-	gunzip  sync.Pool    // of *gzip.Reader
+	running atomic.Int64  // requests
+	bodies  atomic.Int64  // bytes of bodies being held
+	gunzip  sync.Pool     // of *gzip.Reader
+	large   chan struct{} // holds one for each large body that is worked on
 }
 
 // New checks the configuration, loads the certificate and binds the address. It
@@ -43,7 +44,7 @@ func New(cfg Config, h Handler) (*Server, error) {
 	if err := cfg.Limits.check(); err != nil {
 		return nil, fmt.Errorf("transport: %w", err)
 	}
-	s := &Server{cfg: cfg, handle: h, always: alwaysSent()}
+	s := &Server{cfg: cfg, handle: h, always: alwaysSent(), large: make(chan struct{}, largeAtOnce)}
 	s.gunzip.New = func() any { return new(gzip.Reader) }
 	var err error
 	if s.origins, err = cfg.origins(); err != nil {
