@@ -36,9 +36,14 @@ const (
 // HL7's R4 examples nests about 20 levels.
 const MaxDepth = 64
 
-// MaxNodes bounds the arena; a document of the largest body accepted that
-// consists of nothing but small values stays below it.
+// MaxNodes bounds the arena.
 const MaxNodes = 1 << 23
+
+// mostNodes is how many values a document may have: a small one any number, a
+// large one a value for every four bytes. The shortest strings of a list take as
+// much, and resources five times that; [0,0,0] and [{},{}] repeated a million
+// times would make an arena twenty times as large as they are.
+func mostNodes(src []byte) int { return min(MaxNodes, 1<<16+len(src)/4) }
 
 // A SyntaxError says where a document stops being JSON, or passes a limit. Its
 // text names places and kinds, never content.

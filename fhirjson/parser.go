@@ -12,7 +12,7 @@ import (
 
 // parse is the parser on jsontext, which decides about all that scan leaves.
 func parse(src []byte) (*Doc, error) {
-	p := parser{doc: &Doc{src: src, nodes: make([]node, 0, 16+len(src)/24)}}
+	p := parser{most: mostNodes(src), doc: &Doc{src: src, nodes: make([]node, 0, 16+len(src)/24)}}
 	p.dec = jsontext.NewDecoder(bytes.NewBuffer(src))
 	if err := p.run(); err != nil {
 		return nil, err
@@ -28,6 +28,7 @@ type parser struct {
 	pos  int32   // end of the previous token
 	key  [2]int32
 	kesc bool
+	most int // values
 }
 
 func (p *parser) run() error {
@@ -73,7 +74,7 @@ func (p *parser) token(kind jsontext.Kind) error {
 		return &SyntaxError{Offset: int64(start), Path: string(p.dec.StackPointer()),
 			Msg: "nested deeper than " + strconv.Itoa(MaxDepth) + " levels"}
 	}
-	if len(p.doc.nodes) >= MaxNodes {
+	if len(p.doc.nodes) >= p.most {
 		return &SyntaxError{Offset: int64(start), Msg: "too many values"}
 	}
 	p.add(kind, start, end)

@@ -15,6 +15,7 @@ type scanner struct {
 	nodes []node
 	open  [MaxDepth]frame
 	depth int
+	most  int // values
 }
 
 // frame is an open object or array.
@@ -27,7 +28,7 @@ const maxPlainMembers = 64
 func scan(src []byte) []node {
 	// Every value follows a comma or a bracket, or is the first.
 	n := bytes.Count(src, []byte{','}) + bytes.Count(src, []byte{'{'}) + bytes.Count(src, []byte{'['}) + 1
-	s := scanner{src: src, nodes: make([]node, 0, min(n, 16+len(src)/8))}
+	s := scanner{src: src, most: mostNodes(src), nodes: make([]node, 0, min(n, 16+len(src)/8))}
 	if !s.document() {
 		return nil
 	}
@@ -98,7 +99,7 @@ func (s *scanner) value() (opened, ok bool) {
 			c = s.peek()
 		}
 	}
-	if s.depth >= MaxDepth || len(s.nodes) >= MaxNodes {
+	if s.depth >= MaxDepth || len(s.nodes) >= s.most {
 		return false, false
 	}
 	n.start = int32(s.pos)
