@@ -69,17 +69,16 @@ func (s *Server) apply(t Tx, m *gate.Permit, i *fhir.Interaction) (effect, error
 	if err != nil {
 		return effect{}, err
 	}
-	return s.applyTo(t, m, i, target, "")
+	return s.applyTo(t, m, i, target, named{})
 }
 
 // applyTo does one change to its judged target, nil when there is none to see.
-// What it creates gets the id, or a new one for "".
-func (s *Server) applyTo(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.Judged, id string) (effect, error) {
+func (s *Server) applyTo(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.Judged, as named) (effect, error) {
 	switch i.Kind {
 	case fhir.Create:
-		return s.create(t, m, i, target, id)
+		return s.create(t, m, i, target, as)
 	case fhir.Update:
-		return s.update(t, m, i, target, id)
+		return s.update(t, m, i, target, as)
 	case fhir.Patch:
 		return s.patch(t, m, i, target)
 	case fhir.Delete:
@@ -88,26 +87,30 @@ func (s *Server) applyTo(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate
 	return effect{}, fhir.NewProblem(fhir.NotSupported, "the interaction is not supported")
 }
 
+// named is what was settled beforehand of what a change makes; a zero member is
+// chosen when it is made.
+type named struct{ id, version string }
+
 // create stores a new resource under an id of our choice. With If-None-Exist it
 // answers with the match instead, if there is one in what the caller may see
 // (http.html#ccreate).
-func (s *Server) create(t Tx, m *gate.Permit, i *fhir.Interaction, match *gate.Judged, id string) (effect, error) {
+func (s *Server) create(t Tx, m *gate.Permit, i *fhir.Interaction, match *gate.Judged, as named) (effect, error) {
 	if match != nil {
 		return effect{judged: *match, shape: gate.Shape{Status: http.StatusOK, Location: true, Return: i.Return}}, nil
 	}
-	return s.make(t, m, i, s.newID(id), http.MethodPost, fhir.ActCreate)
+	return s.make(t, m, i, s.newID(as), http.MethodPost, fhir.ActCreate)
 }
 
-func (s *Server) newID(id string) string {
-	if id == "" {
-		return s.ids.Resource()
+func (s *Server) newID(as named) named {
+	if as.id == "" {
+		as.id = s.ids.Resource()
 	}
-	return id
+	return as
 }
 
 // make stores the first version of a resource.
-func (s *Server) make(t Tx, m *gate.Permit, i *fhir.Interaction, id, method string, action fhir.Action) (effect, error) {
-	draft, err := s.draft(i.Resource.Root(), i.Type, id, method, gate.Header{})
+func (s *Server) make(t Tx, m *gate.Permit, i *fhir.Interaction, as named, method string, action fhir.Action) (effect, error) {
+	draft, err := s.draft(i.Resource.Root(), i.Type, as, method, gate.Header{})
 	if err != nil {
 		return effect{}, err
 	}
@@ -131,7 +134,7 @@ var errNoClientID = fhir.NewProblem(fhir.NotAllowed, "resources are created by P
 
 // draft stamps content with id, version and time. A copy that is not whole
 // cannot stand for the whole (security.html: redacted copies).
-func (s *Server) draft(content fhirjson.Node, typ, id, method string, before gate.Header) (gate.Draft, error) {
+func (s *Server) draft(content fhirjson.Node, typ string, as named, method string, before gate.Header) (gate.Draft, error) {
 	for tag := range content.Field("meta").Field("tag").Each() {
 		if tag.Field("code").Is("SUBSETTED") {
 			return gate.Draft{}, fhir.NewProblem(fhir.Conflict, "a subsetted copy cannot replace the whole").At(typ + ".meta.tag")
@@ -142,15 +145,18 @@ func (s *Server) draft(content fhirjson.Node, typ, id, method string, before gat
 			return gate.Draft{}, fhir.NewProblem(fhir.Conflict, "a redacted copy cannot replace the whole").At(typ + ".meta.security")
 		}
 	}
-	h := gate.Header{Type: typ, ID: id, Version: s.ids.Version(), LastUpdated: s.after(before), Method: method}
+	if as.version == "" {
+		as.version = s.ids.Version()
+	}
+	h := gate.Header{Type: typ, ID: as.id, Version: as.version, LastUpdated: s.after(before), Method: method}
 	body, err := fhir.Stamp(content, h.ID, h.Version, h.LastUpdated)
 	return gate.Draft{Header: h, Body: body}, err
 }
 
 // update replaces a resource (http.html#update).
-func (s *Server) update(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.Judged, id string) (effect, error) {
+func (s *Server) update(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.Judged, as named) (effect, error) {
 	if target == nil {
-		return s.updateAbsent(t, m, i, id)
+		return s.updateAbsent(t, m, i, as)
 	}
 	before := target.Header()
 	if err := precondition(i, before); err != nil {
@@ -159,7 +165,8 @@ func (s *Server) update(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.
 	if sent := i.Resource.Root().Field("id"); sent.Exists() && !sent.Is(before.ID) {
 		return effect{}, fhir.NewProblem(fhir.Invalid, "the resource's id is not that of the match").At(i.Type + ".id")
 	}
-	draft, err := s.draft(i.Resource.Root(), i.Type, before.ID, http.MethodPut, before)
+	as.id = before.ID
+	draft, err := s.draft(i.Resource.Root(), i.Type, as, http.MethodPut, before)
 	if err != nil {
 		return effect{}, err
 	}
@@ -196,18 +203,19 @@ func (s *Server) after(before gate.Header) time.Time {
 // updateAbsent answers an update of what is not there. A conditional one
 // creates; by id only principals with the right to import may, for whoever may
 // choose ids could find out which are taken.
-func (s *Server) updateAbsent(t Tx, m *gate.Permit, i *fhir.Interaction, id string) (effect, error) {
+func (s *Server) updateAbsent(t Tx, m *gate.Permit, i *fhir.Interaction, as named) (effect, error) {
 	switch {
 	case i.IfMatch != "":
 		return effect{}, errStale
 	case i.ID == "" && i.Resource.Root().Field("id").Exists() && !m.MayImport(i.Type):
 		return effect{}, errNoClientID
 	case i.ID == "" && !i.Resource.Root().Field("id").Exists():
-		return s.make(t, m, i, s.newID(id), http.MethodPut, fhir.ActCreate)
+		return s.make(t, m, i, s.newID(as), http.MethodPut, fhir.ActCreate)
 	case !m.MayImport(i.Type):
 		return effect{}, errNoClientID
 	}
-	return s.make(t, m, i, i.Resource.Root().Field("id").Text(), http.MethodPut, fhir.ActCreate)
+	as.id = i.Resource.Root().Field("id").Text()
+	return s.make(t, m, i, as, http.MethodPut, fhir.ActCreate)
 }
 
 // patch changes a resource by operations on the caller's view of it
@@ -230,7 +238,7 @@ func (s *Server) patch(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.J
 	if err != nil {
 		return effect{}, err
 	}
-	draft, err := s.draft(doc.Root(), i.Type, target.Header().ID, http.MethodPatch, target.Header())
+	draft, err := s.draft(doc.Root(), i.Type, named{id: target.Header().ID}, http.MethodPatch, target.Header())
 	if err != nil {
 		return effect{}, err
 	}

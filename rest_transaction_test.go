@@ -125,3 +125,42 @@ func TestRewritingLeavesContentValid(t *testing.T) {
 		t.Errorf("%v patients, want the first transaction's alone", got)
 	}
 }
+
+// http.html#trules: "Version-specific references should remain as
+// version-specific references after the references have been updated". Which
+// version is meant is matched by meta.versionId (bundle.html#references).
+func TestVersionSpecificReferencesFollowTheVersionsMade(t *testing.T) {
+	r := newRig(t)
+	const source = "http://source.example.org/fhir/"
+	old := r.create("adams", patient("old", "Old"))
+	current := r.do("adams", "GET", "Patient/"+old, "").version()
+	sent := func(mrn, version string) string {
+		return strings.Replace(patient(mrn, "New"), "{", `{"id":"p","meta":{"versionId":"`+version+`"},`, 1)
+	}
+	basic := func(reference string) []string {
+		return []string{"POST", "Basic", `{"resourceType":"Basic","code":{"text":"x"},"subject":{"reference":"` + reference + `"}}`, `"fullUrl":"` + source + `Basic/b"`}
+	}
+	for _, c := range []struct {
+		name      string
+		entry     []string
+		reference string
+		want      string // "" for what the entry made
+	}{
+		{"created", []string{"POST", "Patient", sent("a", "7"), `"fullUrl":"` + source + `Patient/p"`}, source + "Patient/p/_history/7", ""},
+		{"relative to its own fullUrl", []string{"POST", "Patient", sent("b", "7"), `"fullUrl":"` + source + `Patient/p"`}, "Patient/p/_history/7", ""},
+		{"created by a condition", []string{"PUT", "Patient?identifier=urn:mrn|c", strings.Replace(sent("c", "7"), `"id":"p",`, "", 1), `"fullUrl":"` + source + `Patient/p"`}, "Patient/p/_history/7", ""},
+		{"found by a condition", []string{"POST", "Patient", sent("old", "7"), `"fullUrl":"` + source + `Patient/p"`, `request."ifNoneExist":"identifier=urn:mrn|old"`}, "Patient/p/_history/7", "Patient/" + old + "/_history/" + current},
+		{"another version than the one sent", []string{"POST", "Patient", sent("d", "7"), `"fullUrl":"` + source + `Patient/p"`}, source + "Patient/p/_history/6", source + "Patient/p/_history/6"},
+		{"a version of this server's", []string{"PUT", "Patient/" + old, strings.Replace(sent("old", current), `"id":"p"`, `"id":"`+old+`"`, 1), `"fullUrl":"` + base + `/Patient/` + old + `"`}, "Patient/" + old + "/_history/" + current, "Patient/" + old + "/_history/" + current},
+	} {
+		e := r.do("adams", "POST", "", bundleOf("transaction", c.entry, basic(c.reference))).entries(t)
+		want := c.want
+		if want == "" {
+			want, _ = dig(e[0], "response", "location").(string)
+			want = strings.TrimPrefix(want, base+"/")
+		}
+		if got := dig(e[1], "resource", "subject", "reference"); got != want || want == "" {
+			t.Errorf("%s: reference %v, want %s", c.name, got, want)
+		}
+	}
+}

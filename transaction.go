@@ -66,8 +66,8 @@ type joined struct {
 	permits []*gate.Permit
 	// Of one run, which the database may ask to be repeated:
 	t       Tx
-	ids     map[string]string // fullUrl → Type/id
-	created []string          // by entry: the id of what it makes, when that is ours to choose
+	ids     map[string]string // fullUrl → Type/id; of a version too
+	created []named           // by entry: what is settled of what it makes, when that is ours to choose
 	found   []*gate.Judged    // by entry: what its condition matched before all
 	views   []gate.Cleared    // by entry: the answers of its reads
 	effects []effect
@@ -80,7 +80,7 @@ type joined struct {
 func (x *joined) run(t Tx) ([]effect, error) {
 	n := len(x.entries)
 	x.t, x.ids = t, map[string]string{}
-	x.created, x.found, x.views, x.effects = make([]string, n), make([]*gate.Judged, n), make([]gate.Cleared, n), make([]effect, n)
+	x.created, x.found, x.views, x.effects = make([]named, n), make([]*gate.Judged, n), make([]gate.Cleared, n), make([]effect, n)
 	if err := x.each(func(i *fhir.Interaction) bool { return i.Conditional() }, x.resolve); err != nil {
 		return nil, err
 	}
@@ -135,16 +135,40 @@ func (x *joined) resolve(n int) (err error) {
 func (x *joined) identify(n int) error {
 	e, about := &x.entries[n], x.about(n)
 	if about == "" {
-		x.created[n] = x.s.ids.Resource()
-		about = e.Interaction.Type + "/" + x.created[n]
+		x.created[n].id = x.s.ids.Resource()
+		about = e.Interaction.Type + "/" + x.created[n].id
 	}
-	if e.FullURL != "" {
-		x.ids[e.FullURL] = about
-		if rel, ok := strings.CutPrefix(e.FullURL, x.s.base+"/"); ok {
-			x.ids[rel] = about
-		}
+	if e.FullURL == "" {
+		return nil
+	}
+	rel, here := strings.CutPrefix(e.FullURL, x.s.base+"/")
+	x.ids[e.FullURL] = about
+	if here {
+		x.ids[rel] = about
+	}
+	sent := e.Interaction.Resource.Root().Field("meta").Field("versionId").Text()
+	if sent == "" || here && rel == about {
+		return nil // about keeps its name, and its versions theirs
+	}
+	to := about + history + x.version(n)
+	x.ids[e.FullURL+history+sent] = to
+	if here {
+		x.ids[rel+history+sent] = to
 	}
 	return nil
+}
+
+// history stands between a resource and its version in a reference.
+const history = "/_history/"
+
+// version settles which version an entry makes or finds, so that references to
+// the version that was sent remain version-specific (http.html#transaction).
+func (x *joined) version(n int) string {
+	if x.found[n] != nil && x.entries[n].Interaction.Kind == fhir.Create {
+		return x.found[n].Header().Version
+	}
+	x.created[n].version = x.s.ids.Version()
+	return x.created[n].version
 }
 
 // apply does one changing entry with its references rewritten.
