@@ -2,6 +2,7 @@ package firebreak
 
 import (
 	"errors"
+	"strings"
 
 	"firebreak/fhir"
 )
@@ -25,14 +26,33 @@ func (x *joined) distinct() error {
 			}
 			seen[key] = true
 		}
-		if e.FullURL != "" && i.Kind == fhir.Create {
+		if e.FullURL != "" && (i.Kind == fhir.Create || i.Kind == fhir.Update) {
 			if urls[e.FullURL] {
 				return fhir.NewProblem(fhir.Invalid, "a fullUrl appears twice").At(e.Place + ".fullUrl")
 			}
 			urls[e.FullURL] = true
+			if err := fullURL(&e); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// fullURL refuses a name that is not that of the entry's resource: others are
+// referred to by it, and what refers to them would be made to refer to this one
+// ("The fullUrl SHALL NOT disagree with the id in the resource",
+// bundle-definitions.html#Bundle.entry.fullUrl; bdl-8 for versions).
+func fullURL(e *fhir.Entry) error {
+	if strings.Contains(e.FullURL, history) {
+		return fhir.NewProblem(fhir.Invalid, "a fullUrl cannot be that of a version (bdl-8)").At(e.Place + ".fullUrl")
+	}
+	root := restBase(e.FullURL)
+	id := e.Interaction.Resource.Root().Field("id").Text()
+	if root == "" || id == "" || e.FullURL == root+e.Interaction.Type+"/"+id {
+		return nil
+	}
+	return fhir.NewProblem(fhir.Invalid, "the fullUrl disagrees with the resource's type or id").At(e.Place + ".fullUrl")
 }
 
 var errOverlap = fhir.NewProblem(fhir.Invalid, "a resource may be changed by one entry of a transaction only")

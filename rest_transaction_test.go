@@ -164,3 +164,37 @@ func TestVersionSpecificReferencesFollowTheVersionsMade(t *testing.T) {
 		}
 	}
 }
+
+// bundle-definitions.html#Bundle.entry.fullUrl: references are resolved by it,
+// so it names one entry (bdl-7), no version (bdl-8), and the resource that is
+// there.
+func TestAFullURLNamesItsEntryAlone(t *testing.T) {
+	r := newRig(t)
+	one := r.create("adams", patient("one", "One"))
+	const a = `"fullUrl":"urn:uuid:0a1b2c3d-0000-4000-8000-000000000001"`
+	own := func(reference string) string { return `"fullUrl":"` + base + `/` + reference + `"` }
+	put := []string{"PUT", "Patient/" + one, withID(patient("one", "Two"), one), own("Patient/" + one)}
+	for _, c := range []struct {
+		name    string
+		entries [][]string
+		at      string
+	}{
+		{"two creates", [][]string{{"POST", "Patient", patient("a", "A"), a}, {"POST", "Patient", patient("b", "B"), a}}, "Bundle.entry[1].fullUrl"},
+		{"a create and a conditional update", [][]string{{"POST", "Patient", patient("a", "A"), a}, {"PUT", "Patient?identifier=urn:mrn|b", patient("b", "B"), a}}, "Bundle.entry[1].fullUrl"},
+		{"an update and a conditional update", [][]string{put, {"PUT", "Patient?identifier=urn:mrn|b", patient("b", "B"), own("Patient/" + one)}}, "Bundle.entry[1].fullUrl"},
+		{"another's id", [][]string{{"PUT", put[1], put[2], own("Patient/other")}}, "Bundle.entry[0].fullUrl"},
+		{"another's type", [][]string{{"PUT", put[1], put[2], own("Person/" + one)}}, "Bundle.entry[0].fullUrl"},
+		{"a version", [][]string{{"POST", "Patient", patient("a", "A"), own("Patient/a/_history/1")}}, "Bundle.entry[0].fullUrl"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			rr := *r
+			rr.t = t
+			rr.do("adams", "POST", "", bundleOf("transaction", c.entries...)).refused(t, 400, c.at)
+		})
+	}
+	_, got := r.statuses("adams", bundleOf("transaction", put, []string{"POST", "Patient", withID(patient("c", "C"), "c"), `"fullUrl":"http://source.example.org/Patient/c"`},
+		[]string{"POST", "Patient", withID(patient("d", "D"), "d"), a}, []string{"POST", "Patient", patient("e", "E"), `"fullUrl":"http://source.example.org/Patient/e"`}))
+	if want := "200 OK,201 Created,201 Created,201 Created"; strings.Join(got, ",") != want {
+		t.Errorf("sound names: %v, want %s", got, want)
+	}
+}
