@@ -56,6 +56,37 @@ func TestHostilePathsAreRefused(t *testing.T) {
 	}
 }
 
+// http.html#summary: what looks like a route and is none is not found, and a
+// method that a route does not have is told from the ones it has.
+func TestPathsThatOnlyLookLikeRoutesAreNotFound(t *testing.T) {
+	r := newRig(t)
+	amy := "Patient/" + r.create("adams", patient("1", "x"))
+	for _, c := range []struct {
+		method, path string
+		status       int
+		allow        string
+	}{
+		{"GET", amy + "/metadata", 404, ""},
+		{"GET", "Observation/1/metadata", 404, ""},
+		{"POST", amy + "/metadata", 404, ""},
+		{"POST", amy + "/Fish", 404, ""},
+		{"POST", amy + "/$everything/_search", 404, ""},
+		{"POST", "Patient/1/$validate/_search", 404, ""},
+		{"POST", "Patient/1/_history/_search", 404, ""},
+		{"GET", amy + "/Observation/_search", 405, "POST"},
+		{"DELETE", amy + "/Observation/_search", 405, "POST"},
+		{"POST", amy + "/Observation", 405, "GET, HEAD"},
+		{"POST", "$validate", 501, ""},
+		{"GET", "$validate", 501, ""},
+	} {
+		a := r.do("adams", c.method, c.path, "").is(t, c.status)
+		if got := a.first("Allow"); got != c.allow {
+			t.Errorf("%s %s: Allow %q, want %q", c.method, c.path, got, c.allow)
+		}
+	}
+	r.do("adams", "POST", amy+"/Observation/_search", "").is(t, 200)
+}
+
 func TestHostileQueriesAreRefusedWithTheirPlace(t *testing.T) {
 	r := newRig(t)
 	seedTwoHospitals(r)

@@ -133,7 +133,7 @@ func split(path string) (target, error) {
 	case len(seg) == 3:
 		t.rest = seg[2]
 		return t, nil
-	case len(seg) == 4 && seg[3] == "_search":
+	case len(seg) == 4 && seg[3] == "_search" && seg[2][0] != '_' && seg[2][0] != '$': // within a compartment
 		t.rest = seg[2]
 		return t, nil
 	}

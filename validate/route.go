@@ -17,7 +17,7 @@ func (p *Parser) route(i *fhir.Interaction, req *fhir.Request, t target, pairs [
 	switch {
 	case strings.HasPrefix(t.rest, "$"):
 		return p.operation(i, req, t, pairs)
-	case t.rest == "metadata":
+	case t.rest == "metadata" && t.typ == "":
 		i.Kind = fhir.Capabilities
 		if !get {
 			return errMethod.Allowing(reading)

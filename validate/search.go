@@ -78,10 +78,6 @@ func formBody(req *fhir.Request) ([]search.Pair, error) {
 
 // compartment reads GET [base]/Patient/123/Observation and …/*.
 func (p *Parser) compartment(i *fhir.Interaction, req *fhir.Request, t target, pairs []search.Pair) error {
-	byPost := req.Method == "POST" && strings.HasSuffix(req.Path, "/_search")
-	if req.Method != "GET" && req.Method != "HEAD" && !byPost {
-		return errMethod.Allowing(reading)
-	}
 	switch t.typ {
 	case "Patient", "Encounter", "Practitioner", "RelatedPerson", "Device":
 	default:
@@ -89,6 +85,13 @@ func (p *Parser) compartment(i *fhir.Interaction, req *fhir.Request, t target, p
 	}
 	if _, ok := r4.TypeID(t.rest); !ok && t.rest != "*" {
 		return errType
+	}
+	byPost := strings.HasSuffix(req.Path, "/_search")
+	switch {
+	case byPost && req.Method != "POST":
+		return errMethod.Allowing("POST")
+	case !byPost && req.Method != "GET" && req.Method != "HEAD":
+		return errMethod.Allowing(reading)
 	}
 	i.Type, i.ID = t.rest, ""
 	return p.search(i, req, &search.Compartment{Type: t.typ, ID: t.id}, pairs)

@@ -16,7 +16,10 @@ import (
 // is an error of the request: "A 4xx or 5xx error means that the validation
 // itself could not be performed".
 func (p *Parser) validateOperation(i *fhir.Interaction, req *fhir.Request, t target, pairs []search.Pair) error {
-	if req.Method != "POST" || t.typ == "" {
+	if t.typ == "" {
+		return fhir.NewProblem(fhir.NotSupported, "$validate is supported on a type and on an instance").At(placeURL)
+	}
+	if req.Method != "POST" {
 		return errMethod.Allowing("POST")
 	}
 	ask := validateAsk{typ: t.typ, seen: map[string]bool{}}
