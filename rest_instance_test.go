@@ -52,8 +52,20 @@ func TestPreferDecidesWhatAChangeReturns(t *testing.T) {
 	if whole.json(t)["resourceType"] != "Observation" {
 		t.Errorf("representation: %v", whole)
 	}
-	r.do("adams", "POST", "Observation", heartRate, "Prefer: return=everything").refused(t, 400, "http.Prefer")
-	r.do("adams", "POST", "Observation", heartRate, "Prefer: handling=some").refused(t, 400, "http.Prefer")
+	// RFC 7240 section 2: what is not known is ignored, of two the first counts.
+	for prefer, want := range map[string]string{
+		"return=everything": "Observation", "return": "Observation", "return=": "Observation", ",;, =": "Observation", `return="minimal`: "Observation", "return=Everything, return=minimal": "Observation",
+		"return=representation, return=minimal": "Observation", "return=minimal, return=representation": "", "RETURN = minimal": "", `other="\",", return=minimal`: "",
+		`other="x, return=minimal"`: "Observation", "other; return=minimal": "",
+	} {
+		a := r.do("adams", "POST", "Observation", heartRate, "Prefer: "+prefer).is(t, 201)
+		if got := a.body != ""; got != (want != "") {
+			t.Errorf("Prefer: %s: body %q, want %q", prefer, a.body, want)
+		}
+	}
+	for prefer, want := range map[string]int{"handling=some": 200, "handling=strict": 400, "handling=lenient, handling=strict": 200, "handling=strict, handling=lenient": 400} {
+		r.do("adams", "GET", "Observation?unknown=x", "", "Prefer: "+prefer).is(t, want)
+	}
 }
 
 // http-core 11: what a create refuses, and where it says the fault is.

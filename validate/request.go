@@ -252,27 +252,7 @@ func jsonMedia(s string) bool {
 
 // preferences reads Prefer, If-Match, If-None-Match and If-Modified-Since.
 func preferences(i *fhir.Interaction, req *fhir.Request) error {
-	for part := range strings.FieldsFuncSeq(req.Prefer, func(r rune) bool { return r == ',' || r == ';' }) {
-		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		value = strings.Trim(value, `"`)
-		switch strings.ToLower(name) {
-		case "return":
-			switch r := fhir.Return(value); r {
-			case fhir.ReturnMinimal, fhir.ReturnRepresentation, fhir.ReturnOutcome:
-				i.Return = r
-			default:
-				return fhir.NewProblem(fhir.Invalid, "Prefer: return must be minimal, representation or OperationOutcome").At("http.Prefer")
-			}
-		case "handling":
-			switch value {
-			case "strict":
-				i.Strict = true
-			case "lenient":
-			default:
-				return fhir.NewProblem(fhir.Invalid, "Prefer: handling must be strict or lenient").At("http.Prefer")
-			}
-		}
-	}
+	prefer(i, req.Prefer)
 	var err error
 	if i.IfMatch, err = etags(req.IfMatch); err != nil {
 		return errETag.At("http.If-Match")
