@@ -138,12 +138,21 @@ func (c *checker) resource(n fhirjson.Node, want string, where place) {
 		defer func() { c.bundles-- }()
 	}
 	if where == contained {
-		// FHIR R4 references.html#contained; dom-2.
+		// FHIR R4 references.html#contained; dom-2, dom-4, dom-5.
 		if !n.Field("id").Exists() {
 			c.report("required", containedWithoutID)
 		}
 		if n.Field("contained").Exists() {
 			c.report("invariant", containedInContained)
+		}
+		meta := n.Field("meta")
+		if meta.Field("versionId").Exists() || meta.Field("lastUpdated").Exists() {
+			c.report("invariant", containedVersion)
+		}
+		// Whoever labels it means to protect it, and nothing would: what is seen
+		// and what is hidden is the container.
+		if meta.Field("security").Exists() {
+			c.report("invariant", containedLabel)
 		}
 	}
 	c.object(n, t)

@@ -19,6 +19,8 @@ const (
 	otherResourceType    = "resourceType is not the type expected here"
 	containedWithoutID   = "a contained resource must have an id"
 	containedInContained = "a contained resource must not contain resources"
+	containedVersion     = "a contained resource must have no version and no time of its own (dom-4)"
+	containedLabel       = "a contained resource must have no security label of its own; label what contains it (dom-5)"
 	onlyID               = "an element must have a value or children, not only an id (ele-1)"
 	extensionValue       = "an extension must have either a value or extensions, not both (ext-1)"
 	companionOfComplex   = "only primitive elements have a companion that begins with an underscore"
