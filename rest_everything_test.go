@@ -45,6 +45,8 @@ func TestEverythingIsOfTheDatesAskedFor(t *testing.T) {
 		{"start=2021&end=2021&_type=Communication,ServiceRequest,Condition", "cnone k20 s21", ""},
 		{"start=2022&_type=MedicationRequest,Medication", "m22", "pill"},
 		{"start=2022&_type=Observation", "o22", ""},
+		{"start=2022&_type=Observation&_type=Condition,Observation", "c22 cnone o22", ""},
+		{"start=2022&_type=Practitioner&_type=Condition&_type=Practitioner", "c22 cnone", "adams"},
 		{"start=2023", "amy cnone", "north"},
 	} {
 		a := r.do("adams", "GET", "Patient/amy/$everything?_count=100&"+c.query, "")
@@ -55,6 +57,24 @@ func TestEverythingIsOfTheDatesAskedFor(t *testing.T) {
 			t.Errorf("%s: %v and %v, want %s and %s", c.query, match, include, c.match, c.include)
 		}
 	}
+}
+
+// parameters.html: each part has a value of a type, an id and extensions; _type
+// may be given several times (patient-operation-everything.html).
+func TestEverythingReadsItsParametersAsTheyAreDefined(t *testing.T) {
+	r := newRig(t)
+	seedCare(r)
+	ask := func(parts string) answer {
+		return r.do("adams", "POST", "Patient/amy/$everything", `{"resourceType":"Parameters","parameter":[`+parts+`]}`)
+	}
+	got := ask(`{"id":"a","name":"_type","valueCode":"Condition"},{"name":"_type","valueCode":"Observation"},{"id":"b","name":"start","valueDate":"2022"},{"name":"other","valueBoolean":true}`).found(t, "match")
+	if slices.Sort(got); strings.Join(got, " ") != "c22 cnone o22" {
+		t.Errorf("%v, want c22 cnone o22", got)
+	}
+	ask(`{"name":"start","valuePeriod":{"start":"2022"}}`).refused(t, 400, "http.start")
+	ask(`{"name":"_since","part":[{"name":"x","valueString":"2022"}]}`).refused(t, 400, "http._since")
+	ask(`{"name":"_type"}`).refused(t, 400, "http._type")
+	ask(`{"name":"_count","valueBoolean":true}`).refused(t, 400, "http._count")
 }
 
 func TestEverythingSinceIsWhatChangedSince(t *testing.T) {

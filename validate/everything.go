@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"slices"
 	"strings"
 
 	"firebreak/fhir"
@@ -76,7 +77,7 @@ func (a *everythingAsk) read(pair search.Pair, strict bool) error {
 	place := "http." + pair.Name
 	switch pair.Name {
 	case "start", "end", "_since", "_type", "_count":
-		if a.seen[pair.Name] {
+		if a.seen[pair.Name] && pair.Name != "_type" { // which may be given several times
 			return fhir.NewProblem(fhir.Invalid, "a parameter of $everything may be given once").At(place)
 		}
 		a.seen[pair.Name] = true
@@ -105,6 +106,9 @@ func (a *everythingAsk) read(pair search.Pair, strict bool) error {
 		}
 		a.kept = append(a.kept, search.Pair{Name: "_lastUpdated", Value: "ge" + pair.Value})
 	case "_count":
+		if pair.Value == "" { // a search would pass over it
+			return fhir.NewProblem(fhir.Value, "_count must be a number").At(place)
+		}
 		a.kept = append(a.kept, pair)
 	case "_type":
 		return a.ofTypes(pair.Value)
@@ -118,6 +122,9 @@ func (a *everythingAsk) ofTypes(list string) error {
 	for typ := range strings.SplitSeq(list, ",") {
 		if _, ok := r4.TypeID(typ); !ok {
 			return fhir.NewProblem(fhir.Value, "_type must name resource types").At("http._type")
+		}
+		if slices.Contains(a.types, typ) {
+			continue
 		}
 		a.types = append(a.types, typ)
 		if OfARecord(typ) {

@@ -1,6 +1,8 @@
 package validate
 
 import (
+	"strings"
+
 	"firebreak/fhir"
 	"firebreak/fhir/search"
 	"firebreak/fhirjson"
@@ -18,7 +20,8 @@ func (p *Parser) operation(i *fhir.Interaction, req *fhir.Request, t target, pai
 	return fhir.NewProblem(fhir.NotSupported, "the operation is not supported").At(placeURL)
 }
 
-// parameters reads the primitive parameters of a Parameters resource.
+// parameters reads the primitive parameters of a Parameters resource. One that
+// has no primitive value is given as an empty one, which no parameter takes.
 func parameters(req *fhir.Request) ([]search.Pair, error) {
 	if len(req.Body) == 0 {
 		return nil, nil
@@ -32,11 +35,13 @@ func parameters(req *fhir.Request) ([]search.Pair, error) {
 	}
 	var out []search.Pair
 	for part := range doc.Root().Field("parameter").Each() {
+		pair := search.Pair{Name: part.Field("name").Text()}
 		for m := range part.Children() {
-			if m.Name() != "name" && (m.Kind() == fhirjson.String || m.Kind() == fhirjson.Number) {
-				out = append(out, search.Pair{Name: part.Field("name").Text(), Value: m.Text()})
+			if strings.HasPrefix(m.Name(), "value") && (m.Kind() == fhirjson.String || m.Kind() == fhirjson.Number) {
+				pair.Value = m.Text()
 			}
 		}
+		out = append(out, pair)
 	}
 	return out, nil
 }
