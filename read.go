@@ -67,7 +67,7 @@ func freshness(i *fhir.Interaction, h gate.Header) int {
 		}
 		return http.StatusOK
 	}
-	if !i.IfModifiedSince.IsZero() && !h.LastUpdated.Truncate(1e9).After(i.IfModifiedSince) {
+	if !i.IfModifiedSince.IsZero() && !h.LastUpdated.After(i.IfModifiedSince) {
 		return http.StatusNotModified
 	}
 	return http.StatusOK

@@ -224,3 +224,26 @@ func TestATransactionTellsNothingOfWhatIsHidden(t *testing.T) {
 		same(t, name+" of hidden and absent", answers[0], answers[1])
 	}
 }
+
+// Bundle.entry.request.ifModifiedSince is an instant: what changed later within
+// the same second has changed since. The header of that name has whole seconds.
+func TestModifiedSinceIsAsExactAsItIsAsked(t *testing.T) {
+	r := newRig(t)
+	id := r.create("adams", patient("1", "One"))
+	at := r.clock.Now().UTC() // the rig's clock goes on a second with each request
+	r.clock.Advance(at.Truncate(time.Second).Add(time.Second + 100*time.Millisecond).Sub(at))
+	r.do("adams", "PUT", "Patient/"+id, withID(patient("1", "Two"), id)).is(t, 200)
+	made := r.do("adams", "GET", "Patient/"+id, "").is(t, 200)
+	updated, _ := dig(made.json(t), "meta", "lastUpdated").(string)
+	last, err := time.Parse(time.RFC3339Nano, updated)
+	if err != nil || last.Nanosecond() == 0 {
+		t.Fatalf("lastUpdated = %s, want one within a second", updated)
+	}
+	for offset, want := range map[time.Duration]string{-time.Millisecond: "200 OK", 0: "304 Not Modified", time.Millisecond: "304 Not Modified"} {
+		since := last.Add(offset).Format("2006-01-02T15:04:05.000Z")
+		if _, got := r.statuses("adams", bundleOf("batch", []string{"GET", "Patient/" + id, "", `request."ifModifiedSince":"` + since + `"`})); got[0] != want {
+			t.Errorf("%v after the version: %s, want %s", offset, got[0], want)
+		}
+	}
+	r.do("adams", "GET", "Patient/"+id, "", "If-Modified-Since: "+made.first("Last-Modified")).is(t, 304)
+}

@@ -74,7 +74,7 @@ type Interaction struct {
 	IfMatch string
 	// IfNoneMatch is the version id of If-None-Match; "*" for any.
 	IfNoneMatch string
-	// IfModifiedSince is zero when absent.
+	// IfModifiedSince is the last moment that the client knows of, zero when absent.
 	IfModifiedSince time.Time
 
 	History   *History

@@ -3,7 +3,6 @@ package validate
 import (
 	"encoding/base64"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -98,8 +97,7 @@ func (p *Parser) entry(e *fhir.Entry, outer *fhir.Request, entry fhirjson.Node) 
 		return
 	}
 	sub := fhir.Request{Method: r.Field("method").Text(), IfMatch: r.Field("ifMatch").Text(), IfNoneMatch: r.Field("ifNoneMatch").Text(),
-		IfNoneExist: r.Field("ifNoneExist").Text(), IfModifiedSince: httpDate(r.Field("ifModifiedSince").Text()),
-		Prefer: outer.Prefer, Visit: outer.Visit, Base: outer.Base}
+		IfNoneExist: r.Field("ifNoneExist").Text(), Prefer: outer.Prefer, Visit: outer.Visit, Base: outer.Base}
 	sub.Path, sub.Query = p.requestURL(r.Field("url").Text())
 	e.Method, e.Path, e.Query = sub.Method, sub.Path, sub.Query
 	if res := entry.Field("resource"); res.Exists() {
@@ -123,6 +121,8 @@ func (p *Parser) entry(e *fhir.Entry, outer *fhir.Request, entry fhirjson.Node) 
 		e.Problem = fhir.NewProblem(fhir.Invalid, "a Bundle may not contain a batch or transaction").At(e.Place)
 		return
 	}
+	// An instant, to the millisecond, where the header has whole seconds.
+	inner.IfModifiedSince, _ = time.Parse(time.RFC3339Nano, r.Field("ifModifiedSince").Text())
 	e.Interaction = inner
 }
 
@@ -134,16 +134,6 @@ func (p *Parser) requestURL(url string) (path, query string) {
 		return "", query
 	}
 	return strings.TrimPrefix(strings.TrimPrefix(path, p.Base+"/"), "/"), query
-}
-
-// httpDate turns an instant, which Bundle.entry.request.ifModifiedSince is,
-// into the form that the header of that name has.
-func httpDate(instant string) string {
-	t, err := time.Parse(time.RFC3339Nano, instant)
-	if err != nil {
-		return ""
-	}
-	return t.UTC().Format(http.TimeFormat)
 }
 
 // Within moves a problem's places into the entry of a Bundle.

@@ -265,7 +265,7 @@ func preferences(i *fhir.Interaction, req *fhir.Request) error {
 	}
 	// A date that cannot be read is passed over (RFC 9110 section 13.1.3).
 	if t, err := http.ParseTime(req.IfModifiedSince); err == nil {
-		i.IfModifiedSince = t
+		i.IfModifiedSince = t.Add(time.Second - 1) // it names a whole second
 	}
 	return nil
 }
