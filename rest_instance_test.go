@@ -118,10 +118,13 @@ func TestReadAnswersByVersionAndTime(t *testing.T) {
 			t.Errorf("%s: %v", name, same)
 		}
 	}
-	for _, header := range []string{`If-None-Match: W/"other"`, "If-Modified-Since: Mon, 01 Jan 2001 00:00:00 GMT", "If-Modified-Since: yesterday"} {
+	for _, header := range []string{`If-None-Match: W/"other"`, `If-None-Match: "a_cache's/own:tag"`, `If-None-Match: ""`, "If-Modified-Since: Mon, 01 Jan 2001 00:00:00 GMT", "If-Modified-Since: yesterday"} {
 		r.do("adams", "GET", url, "", header).is(t, 200)
 	}
 	r.do("adams", "GET", url, "", "If-None-Match: what").refused(t, 400, "http.If-None-Match")
+	r.do("adams", "GET", url, "", `If-None-Match: W/"a b"`).refused(t, 400, "http.If-None-Match")
+	r.do("adams", "GET", url, "", `If-None-Match: "a_b", `+a.first("Etag")).is(t, 304)
+	r.do("adams", "PUT", url, withID(heartRate, id), `If-Match: "a_cache's/own:tag"`).refused(t, 412, "http.If-Match")
 }
 
 // http-core 6, 7, 10: versions, update, deletion, revival.

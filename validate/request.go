@@ -295,11 +295,24 @@ func etag(s string) (string, error) {
 		return s, nil
 	}
 	s = strings.TrimPrefix(s, "W/")
-	if len(s) < 3 || s[0] != '"' || s[len(s)-1] != '"' || !ValidID(s[1:len(s)-1]) {
+	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
 		return "", errETag
 	}
-	return s[1 : len(s)-1], nil
+	s = s[1 : len(s)-1]
+	if ValidID(s) {
+		return s, nil
+	}
+	for n := range len(s) { // RFC 9110 section 8.8.3, etagc
+		if s[n] <= ' ' || s[n] == '"' || s[n] == 0x7F {
+			return "", errETag
+		}
+	}
+	return otherTag, nil
 }
+
+// otherTag stands for entity tags that are no version of this server's: a cache
+// on the way may have made them, and they match nothing.
+const otherTag = "?"
 
 // body parses a JSON body and checks its media type.
 func body(req *fhir.Request) (*fhirjson.Doc, error) {
