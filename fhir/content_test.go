@@ -43,16 +43,16 @@ func TestRewriteFindsWhatMayRefer(t *testing.T) {
 	in := `{"resourceType":"Observation","contained":[{"resourceType":"Encounter","id":"c","subject":{"reference":"urn:uuid:1"}}],` +
 		`"text":{"div":"<div><img src='urn:uuid:1'/><a href=\"urn:uuid:1\">urn:uuid:1</a></div>"},` +
 		`"extension":[{"url":"urn:uuid:1","valueUrl":"urn:uuid:1"},{"url":"x","valueCanonical":"urn:uuid:1"},{"url":"x","valueString":"urn:uuid:1"}],` +
-		`"subject":{"reference":"urn:uuid:1","type":"Patient","display":"urn:uuid:1"},"performer":[{"reference":"urn:uuid:2"},{"reference":"urn:uuid:1"}],"_status":{"extension":[{"url":"x","valueReference":{"reference":"urn:uuid:1"}}]}}`
+		`"subject":{"reference":"urn:uuid:1","type":"Patient","display":"urn:uuid:1"},"performer":[{"reference":"urn:uuid:2"},{"reference":"urn:uuid:1","_reference":{"extension":[{"url":"x","valueReference":{"reference":"urn:uuid:1"}}]}}],"_status":{"extension":[{"url":"x","valueReference":{"reference":"urn:uuid:1"}}]}}`
 	want := `{"resourceType":"Observation","contained":[{"resourceType":"Encounter","id":"c","subject":{"reference":"Patient/1"}}],` +
 		`"text":{"div":"<div><img src='Patient/1'/><a href=\"Patient/1\">urn:uuid:1</a></div>"},` +
 		`"extension":[{"url":"Patient/1","valueUrl":"Patient/1"},{"url":"x","valueCanonical":"urn:uuid:1"},{"url":"x","valueString":"urn:uuid:1"}],` +
-		`"subject":{"reference":"Patient/1","type":"Patient","display":"urn:uuid:1"},"performer":[{"reference":"urn:uuid:2"},{"reference":"Patient/1"}],"_status":{"extension":[{"url":"x","valueReference":{"reference":"Patient/1"}}]}}`
+		`"subject":{"reference":"Patient/1","type":"Patient","display":"urn:uuid:1"},"performer":[{"reference":"urn:uuid:2"},{"reference":"Patient/1","_reference":{"extension":[{"url":"x","valueReference":{"reference":"Patient/1"}}]}}],"_status":{"extension":[{"url":"x","valueReference":{"reference":"Patient/1"}}]}}`
 	got := fhir.Rewrite(parse(t, in), func(text string, _ bool) (string, bool) { return to, text == from })
 	if string(got) != want {
 		t.Errorf("got\n%s, want\n%s", got, want)
 	}
-	if got := strings.Join(fhir.References(parse(t, in)), " "); got != "urn:uuid:1 urn:uuid:1 urn:uuid:2 urn:uuid:1 urn:uuid:1" {
+	if got := strings.Join(fhir.References(parse(t, in)), " "); got != "urn:uuid:1 urn:uuid:1 urn:uuid:2 urn:uuid:1 urn:uuid:1 urn:uuid:1" {
 		t.Errorf("references: %s", got)
 	}
 	if got := fhir.Rewrite(parse(t, in), func(string, bool) (string, bool) { return "", false }); string(got) != in {

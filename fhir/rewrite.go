@@ -75,7 +75,7 @@ func (w *rewriter) value(v fhirjson.Node, typ string) {
 	case fhirjson.Object:
 		if r := v.Field("resourceType"); r.Exists() {
 			typ = r.Text()
-		} else if t, ok := r4.LookupType(typ); ok && t.Kind == r4.KindPrimitive {
+		} else if t, ok := r4.LookupType(typ); typ == literal || ok && t.Kind == r4.KindPrimitive {
 			typ = "Element" // the companion of a primitive: id and extensions
 		}
 		w.object(v, typ)
