@@ -80,16 +80,20 @@ func (s *Server) applyTo(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate
 	case fhir.Update:
 		return s.update(t, m, i, target, as)
 	case fhir.Patch:
-		return s.patch(t, m, i, target)
+		return s.patch(t, m, i, target, as)
 	case fhir.Delete:
 		return s.delete(t, m, i, target)
 	}
 	return effect{}, fhir.NewProblem(fhir.NotSupported, "the interaction is not supported")
 }
 
-// named is what was settled beforehand of what a change makes; a zero member is
-// chosen when it is made.
-type named struct{ id, version string }
+// named is what was settled beforehand of what a change makes; a zero id or
+// version is chosen when it is made.
+type named struct {
+	id, version string
+	// urn gives what a temporary id in a patch's result stands for; may be nil.
+	urn func(text string, reference bool) (string, bool)
+}
 
 // create stores a new resource under an id of our choice. With If-None-Exist it
 // answers with the match instead, if there is one in what the caller may see
@@ -220,7 +224,7 @@ func (s *Server) updateAbsent(t Tx, m *gate.Permit, i *fhir.Interaction, as name
 
 // patch changes a resource by operations on the caller's view of it
 // (http.html#patch). The result goes through the checks of an update.
-func (s *Server) patch(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.Judged) (effect, error) {
+func (s *Server) patch(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.Judged, as named) (effect, error) {
 	switch {
 	case target == nil:
 		return effect{}, fhir.Absent()
@@ -235,6 +239,9 @@ func (s *Server) patch(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.J
 		return effect{}, patchProblem(err)
 	}
 	doc, err := checkPatched(view, i.Type)
+	if err == nil && as.urn != nil {
+		doc, err = checkPatched(fhir.Rewrite(doc.Root(), as.urn), i.Type)
+	}
 	if err != nil {
 		return effect{}, err
 	}

@@ -198,3 +198,24 @@ func TestAFullURLNamesItsEntryAlone(t *testing.T) {
 		t.Errorf("sound names: %v, want %s", got, want)
 	}
 }
+
+// http.html#trules: links to what the transaction makes are replaced wherever
+// they are, in what a patch adds as well.
+func TestAPatchRefersToWhatTheTransactionMakes(t *testing.T) {
+	r := newRig(t)
+	one := r.create("adams", patient("one", "One"))
+	const a, b = "urn:uuid:0a1b2c3d-0000-4000-8000-000000000001", "urn:uuid:0a1b2c3d-0000-4000-8000-000000000002"
+	link := func(to string) string {
+		return jsonPatch(`[{"op":"add","path":"/link","value":[{"other":{"reference":"` + to + `"},"type":"seealso"}]}]`)
+	}
+	bundle := func(to string) string {
+		return bundleOf("transaction", []string{"PATCH", "Patient/" + one, link(to)}, []string{"POST", "Patient", patient("new", "New"), `"fullUrl":"` + a + `"`},
+			[]string{"POST", "Basic", `{"resourceType":"Basic","code":{"text":"x"}}`, `"fullUrl":"` + b + `"`})
+	}
+	e := r.do("adams", "POST", "", bundle(a)).entries(t)
+	id, _ := dig(e[1], "resource", "id").(string)
+	if got := dig(e[0], "resource", "link", 0, "other", "reference"); id == "" || got != "Patient/"+id {
+		t.Errorf("the patch refers to %v, want Patient/%s", got, id)
+	}
+	r.do("adams", "POST", "", bundle(b)).refused(t, 422, "Bundle.entry[0].resource.link[0].other.reference") // a Basic
+}

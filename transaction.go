@@ -180,6 +180,9 @@ func (x *joined) apply(n int) (err error) {
 			return err
 		}
 	}
+	if i.Kind == fhir.Patch {
+		x.created[n].urn = x.temporary
+	}
 	target := x.found[n]
 	switch {
 	case x.makesForWant(n):
@@ -192,6 +195,14 @@ func (x *joined) apply(n int) (err error) {
 	}
 	x.effects[n], err = x.s.applyTo(x.t, m, &i, target, x.created[n])
 	return err
+}
+
+// temporary is what a temporary id stands for. The operations of a patch say
+// nothing of types, so it is in their result that references are rewritten; what
+// was there before refers to other things by other names, and is left alone.
+func (x *joined) temporary(text string, _ bool) (string, bool) {
+	to, ok := x.ids[text]
+	return to, ok && strings.HasPrefix(text, "urn:")
 }
 
 // rewritten resolves references to other entries and conditional references.
