@@ -140,23 +140,24 @@ func (p *parser) test(param *r4.SearchParam, m Modifier, value string) (Expr, er
 	return t, nil
 }
 
-// weight is how much a value asks of a store: one for each two constants that it
-// becomes in SQL, where a database takes some ten thousands of them, and takes
-// time by their square to prepare.
+// weight is about how many constants a value becomes in SQL, where a database
+// takes some ten thousands of them, and takes time by their square to prepare.
 func weight(param *r4.SearchParam, m Modifier, v Value) int {
 	switch {
-	case m == Above:
-		return len(URIAncestors(v.Text))/2 + 1
-	case param.Type == r4.ParamSpecial:
-		return 25
-	case param.Type == r4.ParamDate, param.Type == r4.ParamQuantity:
-		return 2
-	case param.Type != r4.ParamComposite:
+	case param.Code == "_id":
 		return 1
+	case m == Above:
+		return len(URIAncestors(v.Text)) + 1
+	case param.Type == r4.ParamSpecial:
+		return 50
+	case param.Type == r4.ParamDate, param.Type == r4.ParamQuantity:
+		return 4
+	case param.Type != r4.ParamComposite:
+		return 2
 	}
 	sum := 0
 	for n, part := range v.Parts {
-		sum += 1 + weight(param.Components[n].Param, NoModifier, part)
+		sum += 2 + weight(param.Components[n].Param, NoModifier, part)
 	}
 	return sum
 }
@@ -187,6 +188,7 @@ func (p *parser) typed(param *r4.SearchParam, typ, value string) (Expr, error) {
 		if t.Values[i], err = p.read.typedReference(param, typ, s); err != nil {
 			return nil, err
 		}
+		p.expanded += weight(param, NoModifier, t.Values[i]) - 1
 	}
 	return t, nil
 }

@@ -42,7 +42,7 @@ type Compartment struct{ Type, ID string }
 // What an untyped chain and a search of many types may expand to.
 const (
 	maxConditions = 2000
-	maxExpanded   = 2500 // alternatives in all of them, by weight
+	maxExpanded   = 5000 // constants of the alternatives in all of them
 )
 
 func (o Options) withDefaults() Options {
