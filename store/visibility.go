@@ -24,10 +24,13 @@ type visKey struct {
 }
 
 // visCache keeps visibilities; ties are not part of them, so it never holds
-// what a revocation should have ended.
+// what a revocation should have ended. It keeps those for one set of classes,
+// the greatest that was asked for: each class makes a set of its own, with
+// all before it, and nobody comes back to an older one.
 type visCache struct {
-	mu sync.RWMutex
-	m  map[visKey]*visibility
+	mu    sync.RWMutex
+	m     map[visKey]*visibility
+	terms *termSet // of all of m
 }
 
 const maxVisibilities = 4096
@@ -41,8 +44,11 @@ func (c *visCache) get(k visKey) *visibility {
 func (c *visCache) put(k visKey, v *visibility) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.m == nil || len(c.m) >= maxVisibilities {
-		c.m = map[visKey]*visibility{}
+	if c.terms != nil && len(k.terms.classes) < len(c.terms.classes) {
+		return
+	}
+	if c.terms != k.terms || len(c.m) >= maxVisibilities {
+		c.m, c.terms = map[visKey]*visibility{}, k.terms
 	}
 	c.m[k] = v
 }
@@ -104,7 +110,9 @@ func (t *Snapshot) visible(action fhir.Action, typ string, known bool) (*visibil
 			v.groups[i].classes = append(v.groups[i].classes, int64(id))
 		}
 	}
-	t.s.vis.put(key, v)
+	if t.in == nil || !t.in.grown { // a set with classes that may yet be undone is nobody else's
+		t.s.vis.put(key, v)
+	}
 	return v, nil
 }
 
