@@ -259,3 +259,30 @@ func TestAssertedCareTeamsAreChangedByAssertersOnly(t *testing.T) {
 		t.Error("chen's own update made his team count")
 	}
 }
+
+// Whoever asserts a record asserts the whole of it (docs/threats.md): a team that
+// a clinician wrote counts from when an administrator writes it again, and not
+// before, whatever a clinician does to it.
+func TestATeamCountsFromWhenAnAsserterWritesIt(t *testing.T) {
+	r := newWard(t).with
+	a := r.do("chen", "POST", "CareTeam", strings.Replace(team(`,"status":"active"`), `"id":"team",`, "", 1)).is(t, 201)
+	url, _, _ := strings.Cut(strings.TrimPrefix(a.first("Location"), base+"/"), "/_history")
+	rename := `[{"op":"add","path":"/name","value":"x"}]`
+	r.do("chen", "PATCH", url, rename).is(t, 200)
+	if r.sees("chen") {
+		t.Fatal("chen's own team counts")
+	}
+	r.do("admin", "PATCH", url, rename).is(t, 200)
+	if !r.sees("chen") {
+		t.Error("an administrator's version of it does not count")
+	}
+	r.do("chen", "PATCH", url, rename).is(t, 403)
+	r.do("admin", "DELETE", url, "").is(t, 204)
+	if r.sees("chen") {
+		t.Error("the grant outlives the team")
+	}
+	r.do("chen", "PUT", url, strings.Replace(team(`,"status":"active"`), `"id":"team"`, `"id":"`+strings.TrimPrefix(url, "CareTeam/")+`"`, 1))
+	if r.sees("chen") {
+		t.Error("chen brings an asserted team back")
+	}
+}

@@ -44,7 +44,7 @@ type Class struct {
 	Tenant          string
 	Type            string
 	Organization    string // of the writer, a reference; "" when the writer acts for none
-	Custodian       string // the organisation the record names as its keeper, or ""
+	Custodian       string // the organisation that an asserted record names as its keeper, or ""
 	Confidentiality Confidentiality
 	Sensitivities   []string // v3-ActCode sensitivity codes, sorted
 	Caveats         []string // v3-ActCode handling codes, sorted
