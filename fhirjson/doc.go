@@ -84,8 +84,12 @@ func Parse(src []byte) (*Doc, error) {
 	if len(src) > 1<<31-2 {
 		return nil, &SyntaxError{Msg: "document too long"}
 	}
-	if nodes := scan(src); nodes != nil {
+	nodes, full := scan(src)
+	switch {
+	case nodes != nil:
 		return &Doc{src: src, nodes: nodes}, nil
+	case full > 0:
+		return nil, &SyntaxError{Offset: int64(full), Msg: tooMany}
 	}
 	return parse(src)
 }

@@ -20,6 +20,8 @@ func parse(src []byte) (*Doc, error) {
 	return p.doc, nil
 }
 
+const tooMany = "too many values"
+
 type parser struct {
 	dec  *jsontext.Decoder
 	doc  *Doc
@@ -75,7 +77,7 @@ func (p *parser) token(kind jsontext.Kind) error {
 			Msg: "nested deeper than " + strconv.Itoa(MaxDepth) + " levels"}
 	}
 	if len(p.doc.nodes) >= p.most {
-		return &SyntaxError{Offset: int64(start), Msg: "too many values"}
+		return &SyntaxError{Offset: int64(start), Msg: tooMany}
 	}
 	p.add(kind, start, end)
 	return nil

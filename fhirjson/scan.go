@@ -24,15 +24,19 @@ type frame struct{ node, last int32 }
 // maxPlainMembers is how many members the scanner compares for duplicate names.
 const maxPlainMembers = 64
 
-// scan is nil when the document is for the parser.
-func scan(src []byte) []node {
+// scan is nil when the document is for the parser; unless full is where there
+// began to be too many values, which the parser would only find more slowly.
+func scan(src []byte) (nodes []node, full int) {
 	// Every value follows a comma or a bracket, or is the first.
 	n := bytes.Count(src, []byte{','}) + bytes.Count(src, []byte{'{'}) + bytes.Count(src, []byte{'['}) + 1
 	s := scanner{src: src, most: mostNodes(src), nodes: make([]node, 0, min(n, 16+len(src)/8))}
-	if !s.document() {
-		return nil
+	switch {
+	case s.document():
+		return s.nodes, 0
+	case len(s.nodes) >= s.most:
+		return nil, s.pos
 	}
-	return s.nodes
+	return nil, 0
 }
 
 func (s *scanner) space() {
