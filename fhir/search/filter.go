@@ -217,6 +217,9 @@ func (p *parser) chain(param *r4.SearchParam, modifier string, modified bool, re
 	var first error
 	for _, t := range targets {
 		where, err := p.filter(t, rest, value, hops+1)
+		if err == nil {
+			err = p.hop()
+		}
 		switch {
 		case err == nil:
 			any = append(any, Chain{Param: param, Target: t, Where: where})
@@ -234,6 +237,16 @@ func (p *parser) chain(param *r4.SearchParam, modifier string, modified bool, re
 		first = refuse(Invalid, textChainEnd)
 	}
 	return nil, first
+}
+
+// hop counts a hop of a chain or a _has. Each is held to what the caller may
+// see, which takes constants of its own; how many, depends on what is stored,
+// hidden or not. So the bound leaves room for it.
+func (p *parser) hop() error {
+	if p.expanded += hopWeight; p.expanded > maxExpanded {
+		return refuse(TooCostly, textBroad)
+	}
+	return nil
 }
 
 func isCode(err error, c Code) bool {
@@ -260,6 +273,9 @@ func (p *parser) has(typ, rest, value string, hops int) (Expr, error) {
 	where, err := p.filter(parts[0], parts[2], value, hops+1)
 	if err == errUnknown {
 		err = refuse(Invalid, textChainEnd)
+	}
+	if err == nil {
+		err = p.hop()
 	}
 	if err != nil {
 		return nil, err

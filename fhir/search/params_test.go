@@ -97,6 +97,7 @@ func TestAQueryIsBoundedByWhatItAsksOfAStore(t *testing.T) {
 		{"Observation", "value-quantity", "ne2|http://u|mg", 100, 10, 13},
 		{"Observation", "code-value-quantity", "http://l|c$2|http://u|mg", 100, 4, 6},
 		{"Location", "near", "47|8|1|km", 50, 1, 3},
+		{"Provenance", "target._tag:missing", "true", 1, 2, 3},
 		{"Patient", "_profile:above", "http://e/" + strings.Repeat("a/", 1000), 1, 1, 3},
 		{"Patient", "_profile:above", "http://e/" + strings.Repeat("a/", 5000), 1, 0, 1},
 	} {
