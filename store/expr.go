@@ -196,39 +196,46 @@ func (t *Snapshot) missing(q *statement, e search.Missing, a alias) {
 	q.add(")")
 }
 
-// composite asks for one group of rows in which every component matches.
+// composite asks for one group of rows in which every component matches one
+// value's part. All the values are asked of the same few rows: a subquery for
+// each value would enter the index anew for each, seconds when there are many.
 func (t *Snapshot) composite(q *statement, e search.Test, a alias) error {
+	if len(e.Values) == 0 || len(e.Param.Components) == 0 {
+		q.add("1=0")
+		return nil
+	}
+	rows := make([]string, len(e.Param.Components))
+	q.add("EXISTS (SELECT 1 FROM ")
+	for n, c := range e.Param.Components {
+		if n > 0 {
+			q.add(", ")
+		}
+		rows[n] = t.newAlias()
+		q.add(tableOf(search.RowKind(c.Param.Type, search.Whole)) + " " + rows[n])
+	}
+	q.add(" WHERE ")
+	for n, row := range rows {
+		if n > 0 {
+			q.add(row + ".grp=" + rows[0] + ".grp AND ")
+		}
+		q.add(row+".tenant=? AND "+row+".rid="+a.rid+" AND "+row+".param=? AND ", tenantNumber, paramKey(e.Param, search.Component+search.Part(n)))
+	}
 	q.add("(")
 	for i, v := range e.Values {
+		if len(v.Parts) != len(rows) {
+			return fmt.Errorf("composite %s: wrong number of parts", e.Param.Code)
+		}
 		if i > 0 {
 			q.add(" OR ")
 		}
-		if len(v.Parts) != len(e.Param.Components) || len(v.Parts) == 0 {
-			return fmt.Errorf("composite %s: wrong number of parts", e.Param.Code)
-		}
-		q.add("EXISTS (SELECT 1 FROM ")
-		rows := make([]string, len(v.Parts))
-		for n := range v.Parts {
-			if n > 0 {
-				q.add(", ")
-			}
-			rows[n] = t.newAlias()
-			q.add(tableOf(search.RowKind(e.Param.Components[n].Param.Type, search.Whole)) + " " + rows[n])
-		}
-		q.add(" WHERE ")
 		for n, part := range v.Parts {
 			if n > 0 {
-				q.add(" AND " + rows[n] + ".grp=" + rows[0] + ".grp AND ")
+				q.add(" AND ")
 			}
-			q.add(rows[n]+".tenant=? AND "+rows[n]+".rid="+a.rid+" AND "+rows[n]+".param=? AND ", tenantNumber, paramKey(e.Param, search.Component+search.Part(n)))
 			t.values(q, e.Param.Components[n].Param.Type, search.NoModifier, []search.Value{part}, t.x.dialect.byRID+rows[n])
 		}
-		q.add(")")
 	}
-	if len(e.Values) == 0 {
-		q.add("1=0")
-	}
-	q.add(")")
+	q.add("))")
 	return nil
 }
 
