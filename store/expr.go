@@ -43,6 +43,9 @@ func (t *Snapshot) expr(q *statement, e search.Expr, a alias) error {
 	case search.And:
 		return t.exprList(q, e, " AND ", "1=1", a)
 	case search.Or:
+		if p := chained(e); p != nil {
+			return t.chains(q, e, p, a)
+		}
 		return t.exprList(q, e, " OR ", "1=0", a)
 	case search.Not:
 		q.add("NOT (")
