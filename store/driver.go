@@ -44,8 +44,25 @@ func selectivity(e search.Expr) int {
 		if inner, _ := drive(e.Where); inner != nil {
 			return 6 + selectivity(inner)/4
 		}
+	case search.Or:
+		return unionSelectivity(e)
 	}
 	return worst
+}
+
+// unionSelectivity is for a compartment reached by several parameters, and for a
+// chain to one of several types: candidates of all of the conditions together.
+// One that leaves many resources is better tested, and so are very many.
+func unionSelectivity(list search.Or) int {
+	const few, many = 8, 40
+	rank := 0
+	for _, e := range list {
+		rank = max(rank, selectivity(e))
+	}
+	if len(list) == 0 || len(list) > few || rank >= many {
+		return worst
+	}
+	return rank + 1
 }
 
 func testSelectivity(e search.Test) int {

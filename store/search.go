@@ -282,6 +282,16 @@ func (t *Snapshot) set(q *statement, e search.Expr, typ string) error {
 		err = t.inside(q, e.Where, v, alias{rid: ref + ".rid", class: ref + ".class", subject: ref + ".subject", typ: e.Source})
 		q.add(q.dialect.inSetEnd)
 		return err
+	case search.Or:
+		for i, one := range e {
+			if i > 0 {
+				q.add(" UNION ALL ")
+			}
+			if err := t.set(q, one, typ); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	return fmt.Errorf("search: %T cannot find candidates", e)
 }
