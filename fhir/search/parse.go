@@ -42,7 +42,7 @@ type Compartment struct{ Type, ID string }
 // What an untyped chain and a search of many types may expand to.
 const (
 	maxConditions = 2000
-maxExpanded   = 5000 // constants of the alternatives in all of them, and of hops
+	maxExpanded   = 5000 // constants of the alternatives in all of them, and of hops
 	hopWeight     = 15
 )
 
