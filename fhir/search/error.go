@@ -36,6 +36,11 @@ func refuse(code Code, text Literal) *Error { return &Error{Code: code, Text: te
 // name that the type does not have. It is compared by identity.
 var errUnknown = &Error{Code: Invalid, Text: "unknown search parameter"}
 
+// errUnreferred: the parameter of a _has does not refer to the type searched. A
+// search over several types forgives it for some of them. It is compared by
+// identity.
+var errUnreferred = &Error{Code: Invalid, Text: textHasRef}
+
 // safeName is name when it can be shown to the client and written to a log: it
 // then has only the letters that parameter names, types and modifiers have.
 func safeName(name string) string {

@@ -268,7 +268,7 @@ func (p *parser) has(typ, rest, value string, hops int) (Expr, error) {
 		return nil, refuse(Invalid, textHas)
 	}
 	if !slices.Contains(Targets(param), typ) {
-		return nil, refuse(Invalid, textHasRef)
+		return nil, errUnreferred
 	}
 	where, err := p.filter(parts[0], parts[2], value, hops+1)
 	if err == errUnknown {

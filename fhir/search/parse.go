@@ -244,10 +244,16 @@ func (p *parser) pair(pair Pair) error {
 		return p.pass(pair.Name, textEmptyValue)
 	}
 	exprs := make([]Expr, len(p.query.Branches))
+	unreferred := 0
 	for i, b := range p.query.Branches {
 		e, err := p.filter(b.Type, pair.Name, pair.Value, 0)
 		if err == errUnknown {
 			return p.pass(pair.Name, errUnknown.Text)
+		}
+		if err == errUnreferred && unreferred < len(exprs)-1 {
+			// Nothing of this type is referred to in that way; of others, it may be.
+			e, err = Or{}, nil
+			unreferred++
 		}
 		if err != nil {
 			return err
