@@ -33,7 +33,22 @@ func (m *maker) given() string             { return m.one("Ann", "Bo", "Cy") }
 func (m *maker) identifier() string        { return fmt.Sprint("i", m.number(1, 6)) }
 func (m *maker) category() string          { return m.one("laboratory", "vital-signs", "problem-list-item") }
 func (m *maker) person() string            { return m.one("adams", "adams", "nora", "nora", "chen", "wu") }
-func (m *maker) reference(typ string) obj  { return obj{"reference": typ + "/" + m.existing(typ)} }
+
+// reference is relative, or now and then absolute or of a version; some absolute
+// ones look like two of ours and name nothing.
+func (m *maker) reference(typ string) obj {
+	id := m.existing(typ)
+	switch m.number(0, 24) {
+	case 0:
+		return obj{"reference": base + "/" + typ + "/" + id}
+	case 1:
+		return obj{"reference": typ + "/" + id + "/_history/1"}
+	case 2:
+		return obj{"reference": base + "/" + typ + "/" + id + "," + typ + "/" + m.existing(typ)}
+	}
+	return obj{"reference": typ + "/" + id}
+}
+
 func concept(code string) obj {
 	return obj{"coding": []any{obj{"system": "http://loinc.org", "code": code}}, "text": "about " + code}
 }
@@ -144,6 +159,11 @@ func (m *maker) chart(typ string, o obj) {
 		m.maybe(o, "category", 60, func() any { return []any{coded("http://x.invalid/cat", m.category())} })
 		m.maybe(o, "result", 80, func() any { return []any{m.reference("Observation"), m.reference("Observation")} })
 		m.maybe(o, "effectiveDateTime", 50, func() any { return m.day() })
+	case "Bundle":
+		o["type"], o["entry"] = "collection", []any{obj{"resource": m.resource("Observation", "")}, obj{"resource": m.resource("Condition", "")}}
+		if l, ok := o["identifier"].([]any); ok {
+			o["identifier"] = l[0]
+		}
 	case "CareTeam":
 		o["status"], o["subject"] = m.one("active", "active", "active", "inactive"), patient()
 		o["participant"] = []any{obj{"member": obj{"reference": "Practitioner/" + m.person()}}}
@@ -211,7 +231,7 @@ var plan = []struct {
 }{
 	{"Organization", 3, 3}, {"Practitioner", 4, 4}, {"Location", 0, 2}, {"Medication", 1, 3}, {"Patient", 3, 5}, {"CareTeam", 2, 5},
 	{"RelatedPerson", 0, 2}, {"Encounter", 1, 4}, {"Observation", 4, 10}, {"Condition", 2, 6}, {"MedicationRequest", 0, 3},
-	{"DiagnosticReport", 1, 4}, {"Appointment", 0, 3}, {"AuditEvent", 0, 2},
+	{"DiagnosticReport", 1, 4}, {"Appointment", 0, 3}, {"AuditEvent", 0, 2}, {"Bundle", 0, 2},
 }
 
 // anyone is a writer: importers of three hospitals, who assert, and clinicians,

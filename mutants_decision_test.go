@@ -11,14 +11,14 @@ var changeMutants = []mutant{
 	{"condition on what may not be searched", "conditional anything: match the condition's parameters", nil, "adams user/*.cud user/Observation.rs?category=laboratory user/Condition.rs?category=problem-list-item user/Encounter.rs user/Patient.rs"},
 	{"condition of a create or reference", "If-None-Exist and conditional references: over V", nil, physician},
 	{"target, both nets", "a change of what is hidden is a change of what is absent", []edit{{"gate/gate.go", `	if may.Effect == Permits {
-		return m.judged(action, s, may), nil`, `	if may.Effect == Permits || mutant("target, both nets") {
-		return m.judged(action, s, may), nil`}}, physician},
+		if err := m.stands()`, `	if may.Effect == Permits || mutant("target, both nets") {
+		if err := m.stands()`}}, physician},
 	{"target refused openly", "403 is never for what exists and is hidden", []edit{{"gate/gate.go", `	if see.Effect == Permits {
 		return Judged{}, refusal(layerOf(may))`, `	if see.Effect == Permits || mutant("target refused openly") {
 		return Judged{}, refusal(layerOf(may))`}}, physician},
-	{"PUT to a hidden id", "PUT to an unknown or hidden id: the same 405", []edit{{"store/read.go", `	return t.sealOne(action, known, &w)
-`, `	s, ok, err := t.sealOne(action, known, &w)
-	if known && !ok && err == nil {
+	{"PUT to a hidden id", "PUT to an unknown or hidden id: the same 405", []edit{{"store/read.go", `	return t.shown(action, known, typ, &w, found)
+`, `	s, ok, err := t.shown(action, known, typ, &w, found)
+	if known && found && !ok && err == nil {
 		switch {
 		case mutant("PUT to a hidden id") && action == fhir.ActUpdate:
 			err = fhir.NewProblem(fhir.Conflict, "the id is in use")
@@ -111,6 +111,7 @@ var decisionMutants = []mutant{
 			r = Always{}
 		}
 `}}, physician},
+	{"labels within", "a Bundle is as sensitive as what is in it", []edit{{"label/label.go", `	if c.Type != "Bundle" && c.Type != "Parameters" {`, `	if c.Type != "Bundle" && c.Type != "Parameters" || mutant("labels within") {`}}, physician},
 	{"the lower of two labels", "the strictest label counts", []edit{{"label/label.go", `c.Confidentiality = max(c.Confidentiality, level)`, `c.Confidentiality = map[bool]gate.Confidentiality{false: max(c.Confidentiality, level), true: level}[mutant("the lower of two labels")]`}}, physician},
 	{"unlabelled is unrestricted", "unlabelled means N", []edit{{"label/label.go", `		c.Confidentiality = gate.Normal
 `, `		c.Confidentiality = gate.Normal
@@ -118,7 +119,7 @@ var decisionMutants = []mutant{
 			c.Confidentiality = gate.Unrestricted
 		}
 `}}, physician},
-	{"the directory is never linked", "directory types are readable unless linked to a patient", []edit{{"label/label.go", `		c.Linked = len(k.Subjects)+len(k.Mentions) > 0`, `		c.Linked = len(k.Subjects)+len(k.Mentions) > 0 && !mutant("the directory is never linked")`}}, physician},
+	{"the directory is never linked", "directory types are readable unless linked to a patient", []edit{{"label/label.go", `		c.Linked = len(k.Subjects)+len(k.Mentions) > 0 || tellsOfPatient(root)`, `		c.Linked = (len(k.Subjects)+len(k.Mentions) > 0 || tellsOfPatient(root)) && !mutant("the directory is never linked")`}}, physician},
 	{"mentions are subjects", "subjects are told apart from mentions", []edit{{"label/label.go", `	k.Mentions = l.mentions(root, k.Subjects)
 `, `	k.Mentions = l.mentions(root, k.Subjects)
 	if mutant("mentions are subjects") {

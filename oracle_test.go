@@ -1,11 +1,11 @@
 package firebreak_test
 
 import (
+	"firebreak/gate"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	"firebreak/gate"
 )
 
 // The oracle says, naively and over raw JSON, what a principal may do to a
@@ -110,7 +110,11 @@ func (o *oracle) look(v *version) facts {
 	f.admin, f.importer, f.program = has("admin"), has("importer"), has("system") && !f.user
 	f.sameOrg = v.by.org != "" && v.by.org == p.Organization
 	level := -1
-	for _, s := range list(v.body, "meta", "security") {
+	security := list(v.body, "meta", "security")
+	for _, entry := range list(v.body, "entry") { // of a Bundle
+		security = append(security, list(entry, "resource", "meta", "security")...)
+	}
+	for _, s := range security {
 		code := text(s, "code")
 		switch {
 		case strings.HasSuffix(text(s, "system"), "v3-Confidentiality"):
@@ -225,7 +229,7 @@ func hasCategory(body map[string]any, code string) bool {
 func subjectsOf(v *version) []string {
 	var out []string
 	add := func(x any) {
-		if id, ok := strings.CutPrefix(text(x, "reference"), "Patient/"); ok {
+		if id, ok := strings.CutPrefix(hereOf(text(x, "reference")), "Patient/"); ok {
 			out = append(out, id)
 		}
 	}
@@ -242,11 +246,21 @@ func subjectsOf(v *version) []string {
 	return out
 }
 
+// hereOf is the "Type/id" of this server that a reference names, or "".
+func hereOf(reference string) string {
+	if m := localReference.FindStringSubmatch(reference); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+var localReference = regexp.MustCompile(`^(?:` + regexp.QuoteMeta(base) + `/)?([A-Za-z]+/[A-Za-z0-9.-]{1,64})(?:/_history/.*)?$`)
+
 // namesPatient looks for a reference to a patient anywhere.
 func namesPatient(x any) bool {
 	switch x := x.(type) {
 	case map[string]any:
-		if strings.HasPrefix(text(x, "reference"), "Patient/") {
+		if strings.Contains("/"+text(x, "reference"), "/Patient/") {
 			return true
 		}
 		for _, y := range x {
@@ -268,12 +282,12 @@ func tiesOf(records []*record) []tie {
 		if r.typ != "CareTeam" || v.deleted || !v.by.asserts || text(v.body, "status") != "active" {
 			continue
 		}
-		patient, ok := strings.CutPrefix(text(v.body["subject"], "reference"), "Patient/")
+		patient, ok := strings.CutPrefix(hereOf(text(v.body["subject"], "reference")), "Patient/")
 		if !ok {
 			continue
 		}
 		for _, part := range list(v.body, "participant") {
-			holder := text(part.(map[string]any)["member"], "reference")
+			holder := hereOf(text(part.(map[string]any)["member"], "reference"))
 			if strings.HasPrefix(holder, "Practitioner/") {
 				from, until := span(v.body["period"])
 				out = append(out, tie{patient, holder, from, until, r})

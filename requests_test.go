@@ -208,6 +208,7 @@ var parameters = map[string][]string{
 	"Medication":    {"code={code}", "_has:MedicationRequest:medication:status=active", "_has:MedicationRequest:medication:patient.name={name}"},
 	"RelatedPerson": {"name={name}", "patient={Patient}", "patient.name={name}"},
 	"Appointment":   {"status=booked", "patient={Patient}", "actor=Practitioner/{Practitioner}", "patient.name={name}", "actor:Practitioner.name={name}"},
+	"Bundle":        {"type=collection", "identifier={ident}", "type:not=document"},
 	"AuditEvent":    {"patient={Patient}", "agent={Practitioner}", "date=gt2025", "agent:Practitioner.name={name}"},
 }
 

@@ -11,7 +11,6 @@ package label
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"firebreak/fhir"
@@ -36,7 +35,7 @@ func (l Labeler) Classify(p gate.Principal, content *gate.Content, asserted bool
 	id := p.Identity()
 	typ := root.Field("resourceType").Text()
 	c := gate.Class{Tenant: id.Tenant, Type: typ, Organization: id.Organization, Asserted: asserted && authorityBearing[typ]}
-	if err := l.labels(&c, root.Field("meta").Field("security")); err != nil {
+	if err := l.labels(&c, root); err != nil {
 		return gate.Class{}, gate.Keys{}, nil, err
 	}
 	if c.Asserted {
@@ -73,20 +72,52 @@ func codeSystem(name string) string {
 	return name
 }
 
-// labels reads meta.security. A resource with two confidentiality codes has the
-// higher. A code that is not known as a sensitivity or a caveat counts as the
-// caveat "unknown", so that policies can deny it and no client can make classes
-// without end.
-func (l Labeler) labels(c *gate.Class, security fhirjson.Node) error {
-	n := -1
+// labels reads the labels of a resource and of those that are in it, entries of a
+// Bundle and parameters: together they are as sensitive as the most sensitive one
+// (security-labels.html, the high water mark). Unlabelled means normal.
+func (l Labeler) labels(c *gate.Class, root fhirjson.Node) error {
+	if err := l.label(c, root); err != nil {
+		return err
+	}
+	if c.Confidentiality == 0 {
+		c.Confidentiality = gate.Normal
+	}
+	slices.Sort(c.Sensitivities)
+	slices.Sort(c.Caveats)
+	c.Sensitivities = slices.Compact(c.Sensitivities)
+	c.Caveats = slices.Compact(c.Caveats)
+	return nil
+}
+
+func (l Labeler) label(c *gate.Class, n fhirjson.Node) error {
+	if n.Field("resourceType").Exists() {
+		if err := l.security(c, n.Field("meta").Field("security")); err != nil {
+			return err
+		}
+	}
+	if c.Type != "Bundle" && c.Type != "Parameters" {
+		return nil
+	}
+	for child := range n.Children() {
+		if err := l.label(c, child); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// security adds the codes of one meta.security. Of two confidentiality codes the
+// higher counts. A code that is not known as a sensitivity or a caveat counts as
+// the caveat "unknown", so that policies can deny it and no client can make
+// classes without end.
+func (l Labeler) security(c *gate.Class, security fhirjson.Node) error {
 	for coding := range security.Each() {
-		n++
 		code := coding.Field("code").Text()
 		switch codeSystem(coding.Field("system").Text()) {
 		case systemConfidentiality:
 			level := gate.ConfidentialityOf(code)
 			if level == 0 {
-				return fhir.NewProblem(fhir.CodeInvalid, "the confidentiality code is unknown").At(c.Type + ".meta.security[" + strconv.Itoa(n) + "].code")
+				return fhir.NewProblem(fhir.CodeInvalid, "the confidentiality code is unknown").At(coding.Path(c.Type) + ".code")
 			}
 			c.Confidentiality = max(c.Confidentiality, level)
 		case systemActCode:
@@ -100,13 +131,6 @@ func (l Labeler) labels(c *gate.Class, security fhirjson.Node) error {
 			c.Caveats = append(c.Caveats, code)
 		}
 	}
-	if c.Confidentiality == 0 {
-		c.Confidentiality = gate.Normal
-	}
-	slices.Sort(c.Sensitivities)
-	slices.Sort(c.Caveats)
-	c.Sensitivities = slices.Compact(c.Sensitivities)
-	c.Caveats = slices.Compact(c.Caveats)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package label_test
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,20 @@ func TestLabelsAreReadStrictly(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
+	}
+	inside := securityOf("C|R", "A|HIV")
+	for _, body := range []string{
+		`{"resourceType":"Bundle","meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"L"}]},"type":"collection","entry":[{"resource":{"resourceType":"Basic"}},{"resource":` + inside + `}]}`,
+		`{"resourceType":"Parameters","parameter":[{"name":"a","part":[{"name":"b","resource":` + inside + `}]}]}`,
+	} {
+		class, _, _ := classify(t, body, false)
+		if class.Confidentiality != gate.Restricted || !slices.Equal(class.Sensitivities, []string{"HIV"}) {
+			t.Errorf("%v %v, want as sensitive as what is in it: %s", class.Confidentiality, class.Sensitivities, body)
+		}
+	}
+	inner := `{"resourceType":"Bundle","entry":[{"resource":` + securityOf("C|N", "C|X") + `}]}`
+	if _, _, _, err := labeler.Classify(writer, gate.NewContent([]byte(inner)), false); fhir.AsProblem(err).Expression != "Bundle.entry[0].resource.meta.security[1].code" {
+		t.Errorf("an unknown level in a Bundle is at %q", fhir.AsProblem(err).Expression)
 	}
 	for _, bad := range []string{"C|X", "C|r", "C|", "C|NR"} {
 		_, _, _, err := labeler.Classify(writer, gate.NewContent([]byte(securityOf(bad))), false)
