@@ -2,6 +2,7 @@ package firebreak
 
 import (
 	"bytes"
+	"compress/flate"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -9,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -32,6 +34,7 @@ type link struct {
 type pageLinks struct {
 	aead cipher.AEAD
 	life time.Duration
+	most int // bytes of a URL that the transport takes
 }
 
 const pageParameter = "_page"
@@ -39,9 +42,10 @@ const pageParameter = "_page"
 var (
 	errPageBad  = fhir.NewProblem(fhir.NotFound, "no such page")
 	errPageGone = fhir.NewProblem(fhir.Gone, "the page link has expired; search again")
+	errPageLong = fhir.NewProblem(fhir.TooMuch, "the search is so long that the link to its next page would be longer than a URL may be; ask for more a page with _count, or search for less at once").At("http._count")
 )
 
-func newPageLinks(key []byte, life time.Duration) (*pageLinks, error) {
+func newPageLinks(key []byte, life time.Duration, most int) (*pageLinks, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, fmt.Errorf("page key: %w", err)
@@ -50,23 +54,61 @@ func newPageLinks(key []byte, life time.Duration) (*pageLinks, error) {
 	if err != nil {
 		return nil, fmt.Errorf("page key: %w", err)
 	}
-	return &pageLinks{aead: aead, life: life}, nil
+	return &pageLinks{aead: aead, life: life, most: most}, nil
 }
 
-// url is the absolute URL of a next page. Its length is rounded up, so that it
-// tells little of what it carries.
-func (p *pageLinks) url(s *Server, v *visit, l link) string {
+// next is the link to a next page. Its length is rounded up, so that it tells
+// little of what it carries.
+func (p *pageLinks) next(s *Server, v *visit, l link) (gate.Link, error) {
 	l.Expires = v.when.Add(p.life).Unix()
 	l.Epoch = s.gate.Epoch()
 	plain, err := json.Marshal(l)
 	if err != nil {
-		return s.base // cannot happen: the struct has nothing that can't be written
+		return gate.Link{}, err
+	}
+	if plain, err = shortened(plain); err != nil {
+		return gate.Link{}, err
 	}
 	plain = append(plain, bytes.Repeat([]byte{' '}, (256-len(plain)%256)%256)...)
 	nonce := make([]byte, p.aead.NonceSize())
 	s.ids.Nonce(nonce)
 	sealed := p.aead.Seal(nonce, nonce, plain, owner(v.principal))
-	return s.base + "?" + pageParameter + "=" + base64.RawURLEncoding.EncodeToString(sealed)
+	url := s.base + "?" + pageParameter + "=" + base64.RawURLEncoding.EncodeToString(sealed)
+	if len(url) > p.most {
+		return gate.Link{}, errPageLong
+	}
+	return gate.Link{Relation: "next", URL: url}, nil
+}
+
+// A link that is longer than longLink, in bytes before it is sealed, is deflated,
+// after a zero byte: a search that comes in a URL should fit in one again. All
+// that it carries is the caller's own or has been shown to them, so that its
+// length is no secret of others.
+const longLink = 2 << 10
+
+func shortened(plain []byte) ([]byte, error) {
+	if len(plain) <= longLink {
+		return plain, nil
+	}
+	out := bytes.NewBuffer([]byte{0})
+	w, err := flate.NewWriter(out, flate.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(plain); err != nil {
+		return nil, err
+	}
+	err = w.Close()
+	return out.Bytes(), err
+}
+
+// lengthened takes back what shortened did. It is asked only of what was sealed
+// here.
+func lengthened(plain []byte) ([]byte, error) {
+	if len(plain) == 0 || plain[0] != 0 {
+		return plain, nil
+	}
+	return io.ReadAll(flate.NewReader(bytes.NewReader(plain[1:])))
 }
 
 func owner(p gate.Principal) []byte {
@@ -85,6 +127,9 @@ func (p *pageLinks) open(s *Server, v *visit, text string) (link, error) {
 	n := p.aead.NonceSize()
 	plain, err := p.aead.Open(nil, sealed[:n], sealed[n:], owner(v.principal))
 	if err != nil {
+		return l, errPageBad
+	}
+	if plain, err = lengthened(plain); err != nil {
 		return l, errPageBad
 	}
 	if err := json.Unmarshal(plain, &l); err != nil {

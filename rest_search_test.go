@@ -3,6 +3,8 @@ package firebreak_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"slices"
 	"strings"
@@ -270,4 +272,33 @@ func TestUnknownParametersArePassedOverOrRefused(t *testing.T) {
 	} {
 		r.do("adams", "GET", "Observation?"+url.PathEscape(query), "").refused(t, 400, place)
 	}
+}
+
+// A search that comes in a URL has pages whose links fit in one; where they do
+// not, a link that leads nowhere is not given.
+func TestLinksOfLongSearchesCanBeFollowed(t *testing.T) {
+	r := newRig(t)
+	one, two := r.create("adams", heartRate), r.create("adams", heartRate)
+	random := rand.New(rand.NewPCG(1, 2))
+	long := func(lists int) string {
+		query := "_count=1"
+		for range lists {
+			query += "&_id=" + one + "," + two
+			for range 98 {
+				query += fmt.Sprintf(",%016x%016x", random.Uint64(), random.Uint64())
+			}
+		}
+		return query
+	}
+	first := r.do("adams", "GET", "Observation?"+long(2), "").is(t, 200)
+	next := first.link(t, "next")
+	if len(next) > 8<<10 {
+		t.Errorf("the link has %d bytes", len(next))
+	}
+	if got := append(first.found(t, "match"), r.do("adams", "GET", next, "").found(t, "match")...); len(got) != 2 || got[0] == got[1] {
+		t.Errorf("found %v, want two", got)
+	}
+	form := "Content-Type: application/x-www-form-urlencoded"
+	r.do("adams", "POST", "Observation/_search", long(8), form).refused(t, 413, "http._count")
+	r.do("adams", "POST", "Observation/_search", strings.Replace(long(8), "_count=1", "_count=2", 1), form).is(t, 200)
 }

@@ -65,7 +65,11 @@ func (s *Server) searchPage(ctx context.Context, v *visit, m *gate.Permit, i *fh
 		Shape: gate.Shape{Base: s.base, Summary: q.Summary, Elements: q.Elements, Pretty: v.pretty}}
 	if found.Next != nil {
 		next.After = found.Next
-		page.Links = append(page.Links, gate.Link{Relation: "next", URL: s.links.url(s, v, next)})
+		further, err := s.links.next(s, v, next)
+		if err != nil {
+			return gate.Cleared{}, err
+		}
+		page.Links = append(page.Links, further)
 	}
 	if len(q.Ignored) > 0 {
 		page.Outcome = fhir.Information("informational", "some search parameters are not known here and were passed over; see the self link")
@@ -154,7 +158,11 @@ func (s *Server) historyPage(ctx context.Context, v *visit, m *gate.Permit, i *f
 		Links: []gate.Link{{Relation: "self", URL: s.linkTo(v.Path, i.History.Used)}}, Shape: gate.Shape{Base: s.base, Pretty: v.pretty}}
 	if found.Next != nil {
 		next.After = found.Next
-		page.Links = append(page.Links, gate.Link{Relation: "next", URL: s.links.url(s, v, next)})
+		further, err := s.links.next(s, v, next)
+		if err != nil {
+			return gate.Cleared{}, err
+		}
+		page.Links = append(page.Links, further)
 	}
 	return s.gate.ReleasePage(m, versions, page)
 }

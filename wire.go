@@ -46,6 +46,7 @@ type Limits struct {
 	Chain    int // hops of a chained parameter; 0 means 3
 	Iterate  int // includes with :iterate; 0 means 5
 	PageLife time.Duration
+	URL      int           // bytes, of links to further pages; 0 means 8 KiB
 	Time     time.Duration // of one request inside the pipeline; 0 means 30 s
 }
 
@@ -69,7 +70,10 @@ func New(p Parts) (*Server, error) {
 	if p.Limits.PageLife == 0 {
 		p.Limits.PageLife = time.Hour
 	}
-	links, err := newPageLinks(p.PageKey, p.Limits.PageLife)
+	if p.Limits.URL == 0 {
+		p.Limits.URL = 8 << 10
+	}
+	links, err := newPageLinks(p.PageKey, p.Limits.PageLife, p.Limits.URL)
 	if err != nil {
 		return nil, err
 	}
