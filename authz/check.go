@@ -3,6 +3,8 @@ package authz
 import (
 	"errors"
 	"fmt"
+
+	"firebreak/gate"
 )
 
 // check holds an operator's operands to their kinds. It repeats what Cedar's
@@ -20,16 +22,16 @@ func check(e *expr) error {
 	case opIf:
 		return errors.Join(want(a[0], kindBool, "the condition of an if"), alike(a[1], a[2]))
 	case opEqual:
-		return errors.Join(alike(a[0], a[1]), typeNames(a[0], a[1]), typeNames(a[1], a[0]))
+		return errors.Join(alike(a[0], a[1]), spelling(a[0], a[1]))
 	case opLess, opLessEqual:
-		return errors.Join(want(a[0], kindLong, "an operand of a comparison"), want(a[1], kindLong, "an operand of a comparison"))
+		return errors.Join(want(a[0], kindLong, "an operand of a comparison"), want(a[1], kindLong, "an operand of a comparison"), spelling(a[0], a[1]))
 	case opContains:
 		if a[0].kind != kindSet || a[0].elem != a[1].kind {
 			return errors.New("contains needs a set, and an element of its kind")
 		}
-		return typeNames(a[1], a[0])
+		return spelling(a[0], a[1])
 	case opContainsAll, opContainsAny:
-		return errors.Join(want(a[0], kindSet, "an operand of containsAll and containsAny"), alike(a[0], a[1]))
+		return errors.Join(want(a[0], kindSet, "an operand of containsAll and containsAny"), alike(a[0], a[1]), spelling(a[0], a[1]))
 	case opEmpty:
 		return want(a[0], kindSet, "an operand of isEmpty")
 	case opIn:
@@ -58,18 +60,71 @@ func alike(a, b *expr) error {
 	return nil
 }
 
-// typeNames holds texts that resource.type is compared with to FHIR's types: a
-// misspelt type in a forbid would forbid nothing.
-func typeNames(a, b *expr) error {
-	if a.op != opAttr || a.attr != resourceType {
-		return nil
+// spelling holds constants to what they are compared with: a misspelt type or
+// code in a forbid would forbid nothing.
+func spelling(a, b *expr) error {
+	if err := spelt(a, b); err != nil {
+		return err
 	}
-	for _, x := range append([]*expr{b}, b.args...) {
-		if x.op == opConst && x.kind == kindString && !known(x.val.text) {
-			return fmt.Errorf("%q is not a resource type of FHIR R4", x.val.text)
+	return spelt(b, a)
+}
+
+// spelt looks for constants of b that none of what a may be can ever be.
+func spelt(a, b *expr) error {
+	asked := leaves(nil, a, opAttr)
+	for _, c := range leaves(nil, b, opConst) {
+		var fault error
+		for _, x := range asked {
+			if fault = misspelt(x.attr, c.val); fault == nil {
+				break
+			}
+		}
+		if fault != nil {
+			return fault
 		}
 	}
 	return nil
+}
+
+// leaves adds what an expression's value, or an element of it, is taken from.
+func leaves(out []*expr, e *expr, o op) []*expr {
+	from := e.args
+	switch e.op {
+	case o:
+		return append(out, e)
+	case opIf:
+		from = e.args[1:]
+	case opSet:
+	default:
+		return out
+	}
+	for _, x := range from {
+		out = leaves(out, x, o)
+	}
+	return out
+}
+
+// misspelt says why an attribute is never the value. Those that may be anything,
+// such as names, always may; values of another kind are refused elsewhere.
+func misspelt(a attr, v value) error {
+	switch {
+	case a == resourceType && v.kind == kindString && !known(v.text):
+		return fmt.Errorf("%q is not a resource type of FHIR R4", v.text)
+	case a == resourceConfidentiality && v.kind == kindLong && (v.long < int64(gate.Unrestricted) || v.long > int64(gate.VeryRestricted)):
+		return fmt.Errorf("%d is not a level of confidentiality: those are 1 (U) to 6 (V)", v.long)
+	case a == resourceSensitivities && v.kind == kindString && !gate.IsSensitivity(v.text):
+		return notOf("sensitivity", v.text, gate.IsCaveat, "resource.caveats")
+	case a == resourceCaveats && v.kind == kindString && !gate.IsCaveat(v.text):
+		return notOf("handling", v.text, gate.IsSensitivity, "resource.sensitivities")
+	}
+	return nil
+}
+
+func notOf(kind, code string, other func(string) bool, there string) error {
+	if other(code) {
+		return fmt.Errorf("%q is not a %s code: ask %s for it", code, kind, there)
+	}
+	return fmt.Errorf("%q is not a %s code that labels are read for; all others count as the handling code %q", code, kind, gate.UnknownCaveat)
 }
 
 // keysAsConditions refuses questions about a row's keys anywhere but under &&,

@@ -271,7 +271,7 @@ func TestNoTwoQuestionsShareACachedAnswer(t *testing.T) {
 		"type":            {`resource.type == "Condition"`, func(h *gate.Header) { h.Type, h.Class.Type = "Condition", "Condition" }},
 		"confidentiality": {`resource.confidentiality == 5`, restricted},
 		"sensitivities":   {`resource.sensitivities.contains("PSY")`, func(h *gate.Header) { h.Class.Sensitivities = []string{"PSY"} }},
-		"caveats":         {`resource.caveats.contains("PSY")`, func(h *gate.Header) { h.Class.Caveats = []string{"PSY"} }},
+		"caveats":         {`resource.caveats.contains("NOAUTH")`, func(h *gate.Header) { h.Class.Caveats = []string{"NOAUTH"} }},
 		"asserted":        {`resource.asserted`, asserted},
 		"linked":          {`resource.linked`, linked},
 		"isSubject":       {`resource.isSubject`, func(h *gate.Header) { h.Keys.Subjects = []string{"p2"} }},

@@ -35,6 +35,23 @@ func TestWhatCannotBeAppliedIsRefusedWhenLoaded(t *testing.T) {
 		{"an unknown action in a condition", when(`action == Action::"reed"`), "reed"},
 		{"a misspelt resource type", when(`resource.type == "Observatoin"`), `"Observatoin" is not a resource type`},
 		{"a misspelt resource type in a set", when(`["Patient", "Observatoin"].contains(resource.type)`), `"Observatoin" is not a resource type`},
+		{"a misspelt resource type in a set of what is asked", when(`[resource.type].containsAny(["Observatoin"])`), `"Observatoin" is not a resource type`},
+		{"a misspelt resource type behind an if", when(`"Observatoin" == (if resource.linked then resource.type else resource.type)`), `"Observatoin" is not a resource type`},
+		{"a misspelt sensitivity", when(`resource.sensitivities.contains("HVI")`), `test.cedar:1: x: "HVI" is not a sensitivity code that labels are read for`},
+		{"a misspelt sensitivity in a forbid", `@id("x") forbid (principal, action == Action::"read", resource) unless { !resource.sensitivities.containsAny(["HIV", "hiv"]) };`, `test.cedar:1: x: "hiv" is not a sensitivity code`},
+		{"a misspelt sensitivity among all", when(`resource.sensitivities.containsAll(["PYS", "HIV"])`), `"PYS" is not a sensitivity code`},
+		{"a misspelt sensitivity on the left", when(`["HIV", "PYS"].containsAny(resource.sensitivities)`), `"PYS" is not a sensitivity code`},
+		{"a misspelt sensitivity in an equal set", when(`resource.sensitivities != ["PYS"]`), `"PYS" is not a sensitivity code`},
+		{"a misspelt sensitivity behind an if", when(`resource.sensitivities.contains(if resource.linked then "HIV" else "PYS")`), `"PYS" is not a sensitivity code`},
+		{"a code that neither set holds", when(`(if resource.linked then resource.sensitivities else resource.caveats).contains("PYS")`), `"PYS" is not a handling code`},
+		{"a handling code among sensitivities", when(`resource.sensitivities.contains("NOAUTH")`), `"NOAUTH" is not a sensitivity code: ask resource.caveats for it`},
+		{"the unknown code among sensitivities", when(`resource.sensitivities.contains("unknown")`), `"unknown" is not a sensitivity code: ask resource.caveats for it`},
+		{"a misspelt handling code", when(`resource.caveats.contains("NOAUHT")`), `test.cedar:1: x: "NOAUHT" is not a handling code that labels are read for`},
+		{"a sensitivity among handling codes", when(`resource.caveats.contains("PSY")`), `"PSY" is not a handling code: ask resource.sensitivities for it`},
+		{"a letter of confidentiality", when(`resource.sensitivities.contains("V")`), `"V" is not a sensitivity code`},
+		{"a level above the highest", when(`resource.confidentiality >= 7`), "test.cedar:1: x: 7 is not a level of confidentiality"},
+		{"a level below the lowest", when(`0 == resource.confidentiality`), "0 is not a level of confidentiality"},
+		{"a level that is none in a set", when(`[5, 6, 7].contains(resource.confidentiality)`), "7 is not a level of confidentiality"},
 		{"like", when(`principal.subject like "dr-*"`), "like is refused"},
 		{"a single record", `@id("x") permit (principal, action, resource == Record::"1");`, "may not name a single record"},
 		{"a hierarchy of records", `@id("x") permit (principal, action, resource in Record::"1");`, "may not name a single record"},
@@ -64,6 +81,22 @@ func TestWhatCannotBeAppliedIsRefusedWhenLoaded(t *testing.T) {
 				t.Errorf("LoadPolicies = %v, %v, want an error with %q", set, err, c.want)
 			}
 		})
+	}
+}
+
+func TestWhatLabelsMayHoldMayBeAsked(t *testing.T) {
+	for _, condition := range []string{
+		`resource.sensitivities.containsAny(["HIV", "PSY"])`,
+		`["NOAUTH", "unknown"].containsAny(resource.caveats)`,
+		`resource.caveats == ["42CFRPart2"]`,
+		`(if resource.linked then resource.sensitivities else resource.caveats).contains("HIV")`,
+		`(if resource.linked then resource.sensitivities else principal.roles).contains("nurse")`,
+		`[1, 6].contains(resource.confidentiality)`,
+		`[resource.type, principal.userType].contains("Practitioner")`,
+	} {
+		if _, err := LoadPolicies(folder(when(condition))); err != nil {
+			t.Errorf("LoadPolicies(%s) = %v", condition, err)
+		}
 	}
 }
 

@@ -17,8 +17,9 @@ var (
 	someOrgs  = []string{"", "Organization/a", "Organization/b"}
 	someRoles = []string{"physician", "nurse", "admin"}
 	someUsers = []string{"", "Practitioner/1", "Practitioner/2", "Patient/p1", "Patient/p2"}
-	someCodes = []string{"PSY", "HIV", "SUD"}
+	someCodes = map[string][]string{"resource.sensitivities": {"PSY", "HIV", "SUD"}, "resource.caveats": {"MASK", "NOAUTH", "unknown"}, "principal.roles": someRoles}
 	someLists = [][]string{nil, {"PSY"}, {"HIV", "PSY"}, {"HIV", "PSY", "SUD"}}
+	moreLists = [][]string{nil, {"MASK"}, {"MASK", "NOAUTH"}, {"MASK", "NOAUTH", "unknown"}}
 )
 
 func pick(t *rapid.T, what string, from []string) string {
@@ -38,7 +39,7 @@ func anyHeader(t *rapid.T) gate.Header {
 	return gate.Header{Type: typ, ID: "1", Version: "v",
 		Class: gate.Class{Tenant: "t", Type: typ, Organization: pick(t, "organization", someOrgs), Custodian: pick(t, "custodian", someOrgs),
 			Confidentiality: gate.Confidentiality(rapid.IntRange(0, 7).Draw(t, "confidentiality")),
-			Sensitivities:   rapid.SampledFrom(someLists).Draw(t, "sensitivities"), Caveats: rapid.SampledFrom(someLists).Draw(t, "caveats"),
+			Sensitivities:   rapid.SampledFrom(someLists).Draw(t, "sensitivities"), Caveats: rapid.SampledFrom(moreLists).Draw(t, "caveats"),
 			Asserted: rapid.Bool().Draw(t, "asserted"), Linked: rapid.Bool().Draw(t, "linked")},
 		Keys: gate.Keys{Subjects: rapid.SampledFrom([][]string{nil, {"p1"}, {"p2"}, {"p1", "p2"}}).Draw(t, "subjects"),
 			Author: pick(t, "author", someUsers)},
@@ -68,10 +69,16 @@ func atom(t *rapid.T) string {
 	org := func() string {
 		return pick(t, "an organisation", []string{"resource.organization", "resource.custodian", "principal.organization", `"Organization/a"`, `""`})
 	}
+	sets := []string{"resource.sensitivities", "resource.caveats", "principal.roles"}
+	from := pick(t, "an attribute", sets) // whose codes are written, and no other's
+	code := func() string { return `"` + pick(t, "code", someCodes[from]) + `"` }
 	set := func() string {
-		return pick(t, "a set", []string{"resource.sensitivities", "resource.caveats", "principal.roles", `["PSY"]`, `["HIV", "PSY"]`})
+		return pick(t, "a set", []string{from, from, "[" + code() + "]", "[" + code() + ", " + code() + "]"})
 	}
-	level := fmt.Sprint(rapid.IntRange(1, 7).Draw(t, "a level"))
+	if rapid.IntRange(0, 3).Draw(t, "sets of several attributes") == 0 {
+		set = func() string { return pick(t, "a set", sets) }
+	}
+	level := fmt.Sprint(rapid.IntRange(1, 6).Draw(t, "a level"))
 	sign := pick(t, "a comparison", []string{"<", "<=", ">", ">=", "==", "!="})
 	switch rapid.IntRange(0, 19).Draw(t, "atom") {
 	case 0:
@@ -81,7 +88,7 @@ func atom(t *rapid.T) string {
 	case 2:
 		return level + " " + sign + " resource.confidentiality"
 	case 3:
-		return set() + `.contains("` + pick(t, "code", append(someCodes, someRoles...)) + `")`
+		return from + ".contains(" + code() + ")"
 	case 4:
 		return set() + pick(t, "of sets", []string{".containsAll(", ".containsAny("}) + set() + ")"
 	case 5:

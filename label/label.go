@@ -121,12 +121,12 @@ func (l Labeler) security(c *gate.Class, security fhirjson.Node) error {
 			}
 			c.Confidentiality = max(c.Confidentiality, level)
 		case systemActCode:
-			if sensitivity[code] {
+			if gate.IsSensitivity(code) {
 				c.Sensitivities = append(c.Sensitivities, code)
 				continue
 			}
-			if !caveat[code] {
-				code = "unknown"
+			if !gate.IsCaveat(code) {
+				code = gate.UnknownCaveat
 			}
 			c.Caveats = append(c.Caveats, code)
 		}

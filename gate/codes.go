@@ -1,4 +1,15 @@
-package label
+package gate
+
+// UnknownCaveat is the caveat that a label of v3-ActCode counts as when it is in
+// neither of the lists below.
+const UnknownCaveat = "unknown"
+
+// IsSensitivity reports whether a Class's Sensitivities may hold the code.
+func IsSensitivity(code string) bool { return sensitivity[code] }
+
+// IsCaveat reports whether a Class's Caveats may hold the code, UnknownCaveat
+// among them.
+func IsCaveat(code string) bool { return caveat[code] || code == UnknownCaveat }
 
 // sensitivity are the codes of v3-ActCode's _InformationSensitivityPolicy
 // (HL7 Terminology, CC0).
