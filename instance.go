@@ -217,10 +217,10 @@ func (i *Instance) Run(ctx context.Context, reload <-chan os.Signal) error {
 	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	ticks := make(chan time.Time)
-	go i.tick(watching, ticks, reload)
+	every := time.NewTicker(i.cfg.Policies.Reload.Duration)
+	defer every.Stop()
 	go i.watchKeys(watching)
-	go i.policies.Watch(watching, ticks, func(epoch string, err error) {
+	go i.policies.Watch(watching, every.C, reload, func(epoch string, err error) {
 		if err != nil {
 			i.log.Error("policies are not reloaded; those in force stay", "error", err)
 			return
@@ -228,25 +228,6 @@ func (i *Instance) Run(ctx context.Context, reload <-chan os.Signal) error {
 		i.log.Info("policies reloaded", "epoch", epoch)
 	})
 	return i.transport.Serve(ctx)
-}
-
-func (i *Instance) tick(ctx context.Context, ticks chan<- time.Time, reload <-chan os.Signal) {
-	every := time.NewTicker(i.cfg.Policies.Reload.Duration)
-	defer every.Stop()
-	for {
-		var now time.Time
-		select {
-		case now = <-every.C:
-		case <-reload:
-		case <-ctx.Done():
-			return
-		}
-		select {
-		case ticks <- now:
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // Close gives everything back, the journal last: what the store still had to

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -160,39 +161,70 @@ func TestReloadSwapsAtOnceOrNotAtAll(t *testing.T) {
 	}
 }
 
-func TestWatchReportsChangesAndEachFaultOnce(t *testing.T) {
+// watched is what Watch reports of a folder of the open policy, one text a look:
+// a tick finds it, or with a "!" before it somebody who asks to look at once.
+func watched(t *testing.T, looks ...string) string {
+	t.Helper()
 	texts := make(chan string, 1)
-	text := open
-	p, err := NewPolicies(func() (fs.FS, error) {
-		select {
-		case text = <-texts:
-		default:
-		}
-		return folder(text), nil
-	})
+	texts <- open
+	p, err := NewPolicies(func() (fs.FS, error) { return folder(<-texts), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	ticks, done := make(chan time.Time), make(chan struct{})
+	names := map[string]string{p.Epoch(): "open", of(t, closed).Epoch(): "closed", of(t, open+closed).Epoch(): "both"}
+	ticks, now, done := make(chan time.Time), make(chan os.Signal), make(chan struct{})
 	var reports []string
 	go func() {
 		defer close(done)
-		p.Watch(context.Background(), ticks, func(_ string, err error) {
+		p.Watch(context.Background(), ticks, now, func(epoch string, err error) {
 			if err != nil {
 				reports = append(reports, "fault")
 				return
 			}
-			reports = append(reports, "new")
+			reports = append(reports, names[epoch])
 		})
 	}()
-	tick := func(s string) { texts <- s; ticks <- time.Time{} }
-	for _, s := range []string{open, closed, "nonsense", "nonsense", closed, closed} {
-		tick(s)
+	for _, s := range looks {
+		text, atOnce := strings.CutPrefix(s, "!")
+		texts <- text
+		if atOnce {
+			now <- os.Interrupt
+			continue
+		}
+		ticks <- time.Time{}
 	}
 	close(ticks)
 	<-done
-	if got, want := strings.Join(reports, " "), "new fault new"; got != want {
+	return strings.Join(reports, " ")
+}
+
+func TestWatchReportsChangesAndEachFaultOnce(t *testing.T) {
+	got := watched(t, open, closed, closed, "nonsense", "nonsense", "nonsense", closed, open, open)
+	if want := "closed fault closed open"; got != want {
 		t.Errorf("Watch reported %q, want %q", got, want)
+	}
+}
+
+// A copy of two files is under way: looked at in between, the folder has the
+// permit without its forbid.
+func TestAPartOfACopyIsNotTaken(t *testing.T) {
+	const half = `@id("half") permit (principal, action, resource);`
+	for _, c := range []struct {
+		name  string
+		looks []string
+		want  string
+	}{
+		{"a tick into a copy", []string{open, half, open + closed, open + closed, open + closed}, "both"},
+		{"a tick into each of two copies", []string{half, open + closed, half, open + closed, open + closed}, "both"},
+		{"a fault that lasts for a look", []string{"nonsense", open + closed, open + closed}, "both"},
+		{"a copy that is taken back", []string{half, open, half, open}, ""},
+		{"a look at once", []string{"!" + open + closed}, "both"},
+		{"a look at once that finds a fault", []string{"!nonsense", open + closed, open + closed}, "fault both"},
+		{"a look at once between ticks is none of two in a row", []string{closed, "!" + open, closed, open + closed, open + closed}, "both"},
+	} {
+		if got := watched(t, c.looks...); got != c.want {
+			t.Errorf("%s: Watch reported %q, want %q", c.name, got, c.want)
+		}
 	}
 }
 
@@ -200,7 +232,7 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 	p := of(t, open)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	p.Watch(ctx, nil, func(string, error) { t.Error("reported") })
+	p.Watch(ctx, nil, nil, func(string, error) { t.Error("reported") })
 }
 
 func TestCachesAreBounded(t *testing.T) {

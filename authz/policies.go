@@ -46,16 +46,29 @@ func NewPolicies(load func() (fs.FS, error)) (*Policies, error) {
 // Reload reads the folder again and puts its policies in force at once. When
 // anything is wrong with them the old ones stay and the error says what.
 func (p *Policies) Reload() error {
-	fsys, err := p.load()
-	if err != nil {
-		return fmt.Errorf("open policies: %w", err)
-	}
-	set, err := LoadPolicies(fsys)
+	files, err := p.read()
 	if err != nil {
 		return err
 	}
-	if now := p.live.Load(); now != nil && now.set.epoch == set.epoch {
+	return p.take(files)
+}
+
+func (p *Policies) read() (policyFiles, error) {
+	fsys, err := p.load()
+	if err != nil {
+		return nil, fmt.Errorf("open policies: %w", err)
+	}
+	return readPolicies(fsys)
+}
+
+// take puts texts in force, unless they are.
+func (p *Policies) take(files policyFiles) error {
+	if now := p.live.Load(); now != nil && now.set.epoch == files.epoch() {
 		return nil
+	}
+	set, err := files.load()
+	if err != nil {
+		return err
 	}
 	p.live.Store(&livePolicies{set: set, index: newIndex(set),
 		rules: newCache[gate.Rule](cachedRules), decisions: newCache[gate.Decision](cachedDecisions)})

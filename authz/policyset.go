@@ -46,6 +46,10 @@ func LoadPolicies(fsys fs.FS) (*PolicySet, error) {
 	if err != nil {
 		return nil, err
 	}
+	return files.load()
+}
+
+func (files policyFiles) load() (*PolicySet, error) {
 	v, err := newValidator()
 	if err != nil {
 		return nil, err
