@@ -146,6 +146,8 @@ func (s *Server) refuse(v *visit, err error) gate.Cleared {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		p = fhir.NewProblem(fhir.Unavailable, "the request took too long").Because(err)
+	case errors.Is(err, gate.ErrReloaded):
+		s.log.Info("request refused", "visit", v.Visit, "interaction", string(v.kind), "error", p.Cause)
 	case p.Code == fhir.Exception || p.Code == fhir.Unavailable:
 		s.log.Error("request failed", "visit", v.Visit, "interaction", string(v.kind), "error", p.Cause)
 	}

@@ -2,6 +2,8 @@ package firebreak_test
 
 import (
 	"io/fs"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -52,7 +54,8 @@ func TestPoliciesTakenBackLeaveNothingBehind(t *testing.T) {
 	st := openSQLite(t, store.Options{Clock: c, Base: base, Readers: 2})
 	t.Cleanup(func() { _ = st.Close() })
 	r := &rig{t: t, store: st, journal: audit.NewMemory(), clock: c, ids: &seeded{}, people: standard()}
-	r.server, err = firebreak.New(firebreak.Parts{Base: base, Authn: r.people,
+	var logged strings.Builder
+	r.server, err = firebreak.New(firebreak.Parts{Base: base, Authn: r.people, Log: slog.New(slog.NewTextHandler(&logged, nil)),
 		Layers:  []gate.Authorizer{meanwhile{authz.NewScopes(search.NewExtractor(base), base), "Observation", &mistake}, pol},
 		Backend: firebreak.SQL{Store: st}, Journal: r.journal, Clock: c, PageKey: make([]byte, 32), IDs: r.ids})
 	if err != nil {
@@ -73,6 +76,9 @@ func TestPoliciesTakenBackLeaveNothingBehind(t *testing.T) {
 		if a := r.do("chen", "GET", url, ""); a.status != 200 || a.json(t)["total"] != 0.0 {
 			t.Errorf("%s after they were taken back: %v", url, a)
 		}
+	}
+	if said := logged.String(); strings.Contains(said, "level=ERROR") || strings.Count(said, "level=INFO") != 4 || strings.Count(said, "the policies were reloaded") != 4 {
+		t.Errorf("logged, of 4 requests that met a reload:\n%s", said)
 	}
 	if n := r.server.Mismatches(); n != 0 {
 		t.Errorf("the nets differed %d times", n)

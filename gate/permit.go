@@ -53,7 +53,10 @@ func (m *Permit) Key() string { return m.at().key }
 // missing from its total would tell of what the new rules hide. It depends on
 // when policies are reloaded and on nothing stored.
 var errReloaded = (&fhir.Problem{Code: fhir.Unavailable, Text: "the policies have changed while the request ran; ask again"}).
-	Because(errors.New("the policies were reloaded"))
+	Because(ErrReloaded)
+
+// ErrReloaded is the cause of a refusal for that reason: nobody's fault.
+var ErrReloaded = errors.New("the policies were reloaded")
 
 // stands is an error once the rules that the permit was made under are no
 // longer in force. It is asked after each rule and each judgement, so that all of
