@@ -56,18 +56,6 @@ func (c *cache[V]) put(young, old *map[string]V, key string, v V) {
 	(*young)[key] = v
 }
 
-// entries is how many values are held.
-func (c *cache[V]) entries() int {
-	n := 0
-	for i := range c.shard {
-		s := &c.shard[i]
-		s.mu.Lock()
-		n += len(s.young) + len(s.old)
-		s.mu.Unlock()
-	}
-	return n
-}
-
 // appendPart adds one part of a key with its length, so that no two lists of
 // parts make one key.
 func appendPart(key []byte, part string) []byte {

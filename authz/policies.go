@@ -75,9 +75,6 @@ func (p *Policies) take(files policyFiles) error {
 	return nil
 }
 
-// Loaded is the set in force.
-func (p *Policies) Loaded() *PolicySet { return p.live.Load().set }
-
 // Layer is "policy".
 func (p *Policies) Layer() string { return layerPolicy }
 
