@@ -75,14 +75,6 @@ func record(e *gate.Event) audit.Record {
 			r.Category = audit.AuthorizationChange
 		}
 	}
-	if len(e.Changed) == 0 && len(e.Released) == 1 && len(e.Released[0].Subjects) < 2 { // a read's, mostly
-		x := e.Released[0]
-		r.Targets = []audit.Target{target(x.Reference)}
-		for _, p := range x.Subjects {
-			r.Patients = []string{"Patient/" + p}
-		}
-		return r
-	}
 	seen := map[string]bool{}
 	for _, list := range [][]gate.Released{e.Changed, e.Released} {
 		for _, x := range list {
