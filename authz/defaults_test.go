@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"firebreak/demo"
 	"firebreak/fhir"
 	"firebreak/gate"
 )
@@ -255,6 +256,33 @@ func TestEveryDefaultPolicyIsTested(t *testing.T) {
 		if answers(p) == full {
 			t.Errorf("no test notices when %s is gone", id)
 		}
+	}
+}
+
+// What a demo user asks for by name is what the user may have: a scope that no
+// policy permits would mislead who reads the demo's tokens.
+func TestDemoScopesNameOnlyWhatPoliciesPermit(t *testing.T) {
+	p, named := defaults(t), 0
+	for _, u := range demo.Users() {
+		who := gate.NewPrincipal(gate.Identity{Tenant: "t", Issuer: "i", Subject: u.Name, FHIRUser: u.FHIRUser, Organization: u.Organization, Roles: u.Roles})
+		for _, scope := range strings.Fields(u.Scope) {
+			_, rest, _ := strings.Cut(scope, "/")
+			typ, _, _ := strings.Cut(rest, ".")
+			if !known(typ) {
+				continue
+			}
+			named++
+			r, err := p.Rule(who, fhir.ActRead, typ)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, never := r.(gate.Never); never {
+				t.Errorf("%s holds %s, and no policy permits it", u.Name, scope)
+			}
+		}
+	}
+	if named == 0 {
+		t.Error("no demo user asks for a type by name: this proves nothing")
 	}
 }
 

@@ -42,7 +42,7 @@ func Users() []User {
 		{Name: "patient-amy", FHIRUser: "Patient/" + amyID, Organization: north, OrgName: northOrg,
 			Roles: []string{"patient"}, Scope: "openid fhirUser launch/patient patient/*.rs"},
 		{Name: "officer", FHIRUser: "Practitioner/" + officerID, Roles: []string{"security-officer"},
-			Scope: "openid fhirUser user/AuditEvent.rs user/Provenance.rs user/Consent.rs"},
+			Scope: "openid fhirUser user/AuditEvent.rs"},
 		{Name: "admin", FHIRUser: "Practitioner/" + adminID, Roles: []string{"admin"}, Scope: clinicScope},
 		{Name: "warehouse", Roles: []string{"system"}, Scope: "system/*.rs", Client: true},
 	}
