@@ -1,8 +1,6 @@
 package firebreak_test
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/url"
@@ -389,13 +387,3 @@ func (a *asker) oddity(ref string) request {
 	q.kind = "oddity"
 	return q
 }
-
-func encode(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return string(b)
-}
-
-func base64Text(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }

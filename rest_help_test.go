@@ -1,6 +1,8 @@
 package firebreak_test
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -162,3 +164,13 @@ func same(t testing.TB, what string, got, want answer) {
 		t.Errorf("%s differ:\n%v\n%v", what, got, want)
 	}
 }
+
+func encode(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+func base64Text(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
