@@ -3,12 +3,13 @@ package transport_test
 import (
 	"context"
 	"errors"
-	"firebreak/fhir"
-	"firebreak/gate"
-	"firebreak/transport"
 	"io"
 	"testing"
 	"time"
+
+	"firebreak/fhir"
+	"firebreak/gate"
+	"firebreak/transport"
 )
 
 func TestShutdownLetsARunningRequestFinish(t *testing.T) {
