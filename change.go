@@ -234,7 +234,13 @@ func (s *Server) patch(t Tx, m *gate.Permit, i *fhir.Interaction, target *gate.J
 	if err := precondition(i, target.Header()); err != nil {
 		return effect{}, err
 	}
-	view, err := s.gate.Patch(m, *target, func(view []byte) ([]byte, error) { return patch.Apply(view, i.JSONPatch) })
+	view, err := s.gate.Patch(m, *target, func(view []byte) ([]byte, error) {
+		patched, err := patch.Apply(view, i.JSONPatch)
+		if err != nil {
+			return nil, err
+		}
+		return fhir.WithoutStaleNarrative(view, patched)
+	})
 	if err != nil {
 		return effect{}, patchProblem(err)
 	}

@@ -68,3 +68,28 @@ func TestOtherPatchFormatsAreNotSupported(t *testing.T) {
 	r.do("adams", "PATCH", url, "[]", "Content-Type: application/merge-patch+json").refused(t, 415, "http.Content-Type")
 	r.do("adams", "PATCH", "Observation/none", `[{"op":"remove","path":"/status"}]`).is(t, 404)
 }
+
+// http-core 9, http.html#patch: no narrative stays that tells of what was.
+func TestANarrativeDoesNotOutliveWhatItTells(t *testing.T) {
+	r := newRig(t)
+	const narrative = `{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">72.50</div>"}`
+	for _, c := range []struct {
+		name, patch string
+		stays       bool
+	}{
+		{"a change of content", `[{"op":"replace","path":"/status","value":"amended"}]`, false},
+		{"content that is added", `[{"op":"add","path":"/note","value":[{"text":"seen"}]}]`, false},
+		{"content that is taken away", `[{"op":"remove","path":"/effectiveDateTime"}]`, false},
+		{"a number written otherwise", `[{"op":"replace","path":"/valueQuantity/value","value":72.500}]`, false},
+		{"a change of tags", `[{"op":"add","path":"/meta/tag","value":[{"code":"x"}]}]`, true},
+		{"a new narrative", `[{"op":"replace","path":"/status","value":"amended"},{"op":"add","path":"/text/div","value":"<div xmlns=\"http://www.w3.org/1999/xhtml\">amended</div>"}]`, true},
+		{"nothing", `[{"op":"test","path":"/status","value":"final"}]`, true},
+	} {
+		sent := strings.Replace(heartRate, `"code":`, `"text":`+narrative+`,"code":`, 1)
+		url := "Observation/" + r.create("adams", sent)
+		got := r.do("adams", "PATCH", url, c.patch).is(t, 200).json(t)
+		if (got["text"] != nil) != c.stays || got["resourceType"] != "Observation" || got["code"] == nil {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
