@@ -15,7 +15,8 @@ import (
 // is true when a request that named itself was done before: what it did then is
 // the answer now, and nothing is done twice.
 func (s *Server) commit(ctx context.Context, v *visit, m *gate.Permit, kind fhir.Kind, fn func(Tx) ([]effect, error)) (effects []effect, again bool, err error) {
-	intent := s.journal.Begin(intentRecord(v, kind, s.gate.Epoch()).Append(nil))
+	// It names no resource yet, so it is one record.
+	intent := s.journal.Begin(intentRecord(v, kind, s.gate.Epoch()).Fit()[0].Append(nil))
 	durable := func(ctx context.Context) error {
 		if _, err := intent.Wait(ctx); err != nil {
 			return fhir.NewProblem(fhir.Unavailable, "the audit journal cannot be written").Because(err)

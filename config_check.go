@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"firebreak/audit"
 )
 
 // Check says what makes a configuration invalid or unsafe, a line for each
@@ -95,7 +97,7 @@ func (c *Config) checkRest(fault faultFunc) {
 	if c.Audit.Dir != "" && (c.Audit.Dir == c.Dir || filepath.Dir(c.Store.SQLite) == c.Audit.Dir) {
 		fault("audit.dir", "must be a folder of its own: every file in it is checked as part of the journal")
 	}
-	if c.Audit.Segment < 64<<10 || c.Audit.Segment > 4<<30 {
+	if c.Audit.Segment < audit.SmallestSegment || c.Audit.Segment > 4<<30 {
 		fault("audit.segment", "must be 65536 to 4294967296 bytes")
 	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {

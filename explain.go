@@ -43,7 +43,7 @@ func (i *Instance) Explain(ctx context.Context, q Question) (string, error) {
 	record := audit.Record{Kind: audit.Decision, Visit: v.Visit, Time: v.when, Tenant: identity.Tenant, Subject: identity.Subject,
 		Issuer: identity.Issuer, FHIRUser: identity.FHIRUser, Peer: "operator", Operation: "explain", Epoch: i.server.gate.Epoch(),
 		Query: audit.RequestText(v.Method, "/"+target, nil, []byte(formOf(v)))}
-	if _, err := i.journal.Append(ctx, record.Append(nil)); err != nil {
+	if _, err := i.journal.Append(ctx, record.Fit()[0].Append(nil)); err != nil {
 		return "", fmt.Errorf("audit journal: %w", err)
 	}
 	v.principal = gate.NewPrincipal(identity)

@@ -23,31 +23,61 @@ type sink struct {
 	rooms   sync.Pool // of *[]byte: where records are put into words
 }
 
-// Record begins all of a visit's records and waits for the last: the journal
-// keeps their order, so then all are durable.
+// Record puts all of a visit's records in the journal and returns when every one
+// is durable: a later one may be taken where there was no room for an earlier.
 func (k *sink) Record(ctx context.Context, events []gate.Event) error {
 	room, ok := k.rooms.Get().(*[]byte)
 	if !ok {
 		room = new([]byte)
 	}
-	var last *audit.Pending
+	q := inOrder{journal: k.journal}
 	for i := range events {
-		*room = record(&events[i]).Append((*room)[:0])
-		last = k.journal.Begin(*room) // which copies it
+		for _, r := range record(&events[i]).Fit() {
+			*room = r.Append((*room)[:0])
+			q.begin(ctx, *room) // which copies it
+		}
 	}
 	if cap(*room) <= maxRoom {
 		k.rooms.Put(room)
 	}
-	if last == nil {
-		return nil
-	}
-	_, err := last.Wait(ctx)
-	return err
+	return q.wait(ctx)
 }
 
 // maxRoom is what a record of the usual size needs, and some; a page's record
 // may be many times that and is not kept.
 const maxRoom = 16 << 10
+
+// inOrder hands records to a journal, of which no more than maxBegun bytes wait
+// for the disk at a time, so that no visit fills the journal's queue by itself.
+type inOrder struct {
+	journal Journal
+	begun   []*audit.Pending
+	bytes   int
+	err     error // the first
+}
+
+const maxBegun = 1 << 20
+
+func (q *inOrder) begin(ctx context.Context, payload []byte) {
+	if q.bytes += len(payload); q.bytes > maxBegun && len(q.begun) > 0 {
+		_ = q.wait(ctx) // and keeps the error
+		q.bytes = len(payload)
+	}
+	if q.err == nil {
+		q.begun = append(q.begun, q.journal.Begin(payload))
+	}
+}
+
+// wait returns when all are durable, or one cannot become so.
+func (q *inOrder) wait(ctx context.Context) error {
+	for _, p := range q.begun {
+		if _, err := p.Wait(ctx); err != nil && q.err == nil {
+			q.err = err
+		}
+	}
+	q.begun = q.begun[:0]
+	return q.err
+}
 
 // record is an event in the journal's words.
 func record(e *gate.Event) audit.Record {

@@ -83,7 +83,7 @@ func New(p Parts) (*Server, error) {
 	s := &Server{base: p.Base, gate: gate.New(p.Labeler, mismatch, p.Layers...), authn: p.Authn, backend: p.Backend, journal: p.Journal, sink: &sink{journal: p.Journal},
 		links: links, index: search.NewExtractor(p.Base), ids: p.IDs, limit: p.Limits.Time, clock: p.Clock, log: p.Log,
 		parser: &validate.Parser{Base: p.Base, Now: p.Clock.Now, MaxEntries: p.Limits.Entries, MaxCount: p.Limits.Count,
-			MaxChain: p.Limits.Chain, MaxIncl: p.Limits.Iterate}}
+			MaxChain: p.Limits.Chain, MaxIncl: p.Limits.Iterate, MaxURL: p.Limits.URL}}
 	s.statement = sync.OnceValues(func() ([]byte, error) { return json.Marshal(capabilityStatement(p.Base, p.CORS)) })
 	return s, nil
 }
@@ -114,17 +114,21 @@ func (t sqlTx) Under(m *gate.Permit) Tx { return sqlTx{t.Tx.Under(m)} }
 // Recover puts on record the outcomes of changes that were committed before
 // the server ended but not yet journalled.
 func Recover(ctx context.Context, st *store.Store, journal *audit.Log) error {
-	var last *audit.Pending
+	q := inOrder{journal: journal}
 	var visits []string
 	err := st.Pending(ctx, func(visit string, payload []byte) error {
-		last = journal.Begin(payload)
 		visits = append(visits, visit)
+		r, err := audit.ParseRecord(payload)
+		if err != nil {
+			q.begin(ctx, payload) // as it is
+			return nil
+		}
+		for _, r := range r.Fit() { // a large transaction's needs several
+			q.begin(ctx, r.Append(nil))
+		}
 		return nil
 	})
-	if err != nil || last == nil {
-		return err
-	}
-	if _, err := last.Wait(ctx); err != nil {
+	if err := errors.Join(err, q.wait(ctx)); err != nil || len(visits) == 0 {
 		return err
 	}
 	st.Journalled(visits...)

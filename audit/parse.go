@@ -52,6 +52,7 @@ func ParseRecord(payload []byte) (Record, error) {
 			return Record{}, ErrNotARecord
 		}
 	}
+	r.Part, r.Parts = int(number(root.Field("part"))), int(number(root.Field("parts")))
 	if n := root.Field("repair"); n.Exists() {
 		r.Repair = parseRepair(n)
 	}

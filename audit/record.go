@@ -39,6 +39,7 @@ const AuthorizationChange = "authorization-change"
 // IHE BALP patterns need (ITI TF-1 §52, ITI TF-3 §5.7), both for this server's
 // AuditEvent and for one per patient. It has no field for a token or a password,
 // and none must be put in Detail or Query; [RequestText] makes a Query without.
+// Append writes any Record; for the journal, take what [Record.Fit] makes of it.
 type Record struct {
 	Kind  Kind
 	Visit string    // the visit's id; ties intent to outcome
@@ -70,6 +71,10 @@ type Record struct {
 	RequestID    string   // X-Request-Id
 	Query        []byte   // the raw request, any bytes; see RequestText
 	Epoch        string   // of the policies that decided
+
+	// Part of Parts: what one record has no room for goes on in others of the
+	// same visit, which repeat who asked and what for. 0 of 0: it is whole.
+	Part, Parts int
 
 	Repair *Repair // of a Repaired
 }
@@ -119,6 +124,8 @@ func (r Record) Append(dst []byte) []byte {
 		e.b = append(e.b, '"')
 	}
 	e.text("epoch", r.Epoch)
+	e.number("part", int64(r.Part))
+	e.number("parts", int64(r.Parts))
 	e.repair(r.Repair)
 	return append(e.b, '}')
 }

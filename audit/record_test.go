@@ -38,6 +38,9 @@ func drawRecord(t *rapid.T) Record {
 	for range rapid.IntRange(0, 3).Draw(t, "targets") {
 		r.Targets = append(r.Targets, Target{text("target type"), text("id"), text("version"), texts("labels")})
 	}
+	if rapid.Bool().Draw(t, "in parts") {
+		r.Part, r.Parts = rapid.IntRange(1, 9).Draw(t, "part"), 9
+	}
 	if rapid.Bool().Draw(t, "repaired") {
 		r.Repair = &Repair{Segment: text("segment"), Offset: rapid.Int64().Draw(t, "offset"), Length: 7, SHA256: Hash{1, 2}}
 	}

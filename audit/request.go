@@ -25,14 +25,15 @@ const masked = "***"
 // headers that bear on the answer, and the body, which is to be given for
 // searches only. It is unaltered, malicious input included (ITI TF-3 §5.7.5.5.1),
 // but for credentials: they are left out, or masked where they are parameters.
+// Of a target or a body over maxPlain bytes it has the beginning, see cut.
 func RequestText(method, target string, header map[string][]string, body []byte) []byte {
-	b := append(append(make([]byte, 0, len(method)+len(target)+len(body)+3), method...), ' ')
 	path, query, asked := strings.Cut(withoutUserinfo(target), "?")
-	b = append(b, path...)
 	if asked {
-		b = append(append(b, '?'), maskParameters(query)...)
+		path += "?" + maskParameters(query)
 	}
-	b = append(b, '\n')
+	b := make([]byte, 0, len(method)+min(len(path), maxPlain)+min(len(body), maxPlain)+3)
+	b = append(append(b, cut(method, maxText, raw)...), ' ')
+	b = append(append(b, cut(path, maxPlain, raw)...), '\n')
 	for _, name := range keptHeaders {
 		for _, v := range header[name] {
 			b = append(append(append(b, name...), ": "...), v...)
@@ -40,7 +41,7 @@ func RequestText(method, target string, header map[string][]string, body []byte)
 		}
 	}
 	if len(body) > 0 {
-		b = append(append(b, '\n'), maskParameters(string(body))...)
+		b = append(append(b, '\n'), cut(maskParameters(string(body)), maxPlain, raw)...)
 	}
 	return b
 }

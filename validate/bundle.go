@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -100,6 +101,12 @@ func (p *Parser) entry(e *fhir.Entry, outer *fhir.Request, entry fhirjson.Node) 
 		IfNoneExist: r.Field("ifNoneExist").Text(), Prefer: outer.Prefer, Visit: outer.Visit, Base: outer.Base}
 	sub.Path, sub.Query = p.requestURL(r.Field("url").Text())
 	e.Method, e.Path, e.Query = sub.Method, sub.Path, sub.Query
+	for _, name := range [...]string{"url", "ifNoneExist"} { // as the transport does with those of a request
+		if len(r.Field(name).Text()) > cmp.Or(p.MaxURL, 8<<10) {
+			e.Problem = fhir.NewProblem(fhir.TooLong, "the URL is longer than the limit").At(e.Place + ".request." + name)
+			return
+		}
+	}
 	if res := entry.Field("resource"); res.Exists() {
 		sub.Body, sub.ContentType = res.Raw(), "application/fhir+json"
 		if sub.Method == "PATCH" {

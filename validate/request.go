@@ -23,6 +23,7 @@ type Parser struct {
 	MaxCount   int              // of a page; 0 means 500
 	MaxChain   int              // hops of a chain; 0 means 3
 	MaxIncl    int              // _include:iterate; 0 means 5
+	MaxURL     int              // bytes of an entry's URL or condition; 0 means 8 KiB
 
 	checked bool // the content has been checked as part of its Bundle
 }
@@ -75,6 +76,7 @@ var (
 	errMethod     = fhir.NewProblem(fhir.NotAllowed, "the method is not allowed here").At(placeMethod)
 	errQuery      = fhir.NewProblem(fhir.Invalid, "the query string is malformed").At(placeURL)
 	errForm       = fhir.NewProblem(fhir.Invalid, "the form is malformed").At(placeBody)
+	errLongForm   = fhir.NewProblem(fhir.TooMuch, "the form is larger than the limit").At(placeBody)
 	errBody       = fhir.NewProblem(fhir.Invalid, "a body is required").At(placeBody)
 	errXML        = fhir.NewProblem(fhir.UnsupportedMedia, "XML is not supported; use application/fhir+json").At(placeMedia)
 	errMedia      = fhir.NewProblem(fhir.UnsupportedMedia, "the Content-Type is not supported; use application/fhir+json").At(placeMedia)

@@ -58,6 +58,10 @@ func (p *Parser) searchOptions(strict bool, comp *search.Compartment) search.Opt
 		MaxIterate: p.MaxIncl, Compartment: comp}
 }
 
+// maxForm is how many bytes a form may have. It is criteria as a URL has them,
+// so its bound is near that of a URL and not that of a resource.
+const maxForm = 64 << 10
+
 func formBody(req *fhir.Request) ([]search.Pair, error) {
 	if len(req.Body) == 0 {
 		return nil, nil
@@ -68,6 +72,9 @@ func formBody(req *fhir.Request) ([]search.Pair, error) {
 	}
 	if media != "application/x-www-form-urlencoded" {
 		return nil, fhir.NewProblem(fhir.UnsupportedMedia, "a search by POST takes application/x-www-form-urlencoded").At(placeMedia)
+	}
+	if len(req.Body) > maxForm {
+		return nil, errLongForm
 	}
 	pairs, ok := query(string(req.Body))
 	if !ok {
