@@ -139,3 +139,27 @@ func TestNoRecordOfAVisitMayBeMissing(t *testing.T) {
 		}
 	}
 }
+
+// A token in the query or in a form is not looked at, and not kept.
+func TestNoCredentialSentAsAParameterIsOnRecord(t *testing.T) {
+	r := newRig(t)
+	const canary = "s3cr3t-canary"
+	for _, pair := range []string{"access_token=" + canary, "TOKEN=" + canary, "a=1&client%5Fsecret=" + canary, "name=x;password=" + canary} {
+		for _, who := range []string{"", "adams"} {
+			r.do(who, "GET", "Patient?"+pair, "")
+			r.do(who, "POST", "Patient/_search?"+pair, pair, asForm)
+			r.do(who, "POST", "Patient/_search", `{"access_token":"`+canary+`"}`, "Content-Type: application/json")
+			r.do(who, "POST", "", batchOf("batch", `{"request":{"method":"GET","url":"Patient?`+pair+`"}}`))
+			r.do(who, "PUT", "Basic?"+pair, `{"resourceType":"Basic","code":{"text":"x"}}`)
+		}
+	}
+	for _, p := range r.journal.Payloads() {
+		rec, err := audit.ParseRecord(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(fmt.Sprintf("%s %+v", rec.Query, rec), canary) {
+			t.Errorf("the journal holds a credential: %s", rec.Query)
+		}
+	}
+}

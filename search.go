@@ -25,9 +25,12 @@ func (s *Server) search(ctx context.Context, v *visit, m *gate.Permit, i *fhir.I
 	return s.searchPage(ctx, v, m, i, nil, s.selfLink(v, i), link{Path: v.Path, Query: v.Query, Body: formOf(v), Strict: i.Strict})
 }
 
-// formOf is the form of a search by POST, which goes into the next page's link.
+// formOf is the form of a search by POST, which goes into the next page's link
+// and on record. A body of another type is refused: it is no criteria, and
+// nobody knows where in it a credential might be.
 func formOf(v *visit) string {
-	if v.Method == "POST" && strings.HasSuffix(v.Path, "_search") {
+	const media = "application/x-www-form-urlencoded"
+	if v.Method == "POST" && strings.HasSuffix(v.Path, "_search") && strings.HasPrefix(strings.ToLower(strings.TrimSpace(v.ContentType)), media) {
 		return string(v.Body)
 	}
 	return ""

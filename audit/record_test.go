@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"firebreak/fhir/r4"
 )
 
 func drawRecord(t *rapid.T) Record {
@@ -117,8 +119,11 @@ func TestRequestTextLetsNoCredentialThrough(t *testing.T) {
 		"/r4/Patient?name=x&access_token=" + canary + "&_count=1", "/r4/Patient?ACCESS_TOKEN=" + canary,
 		"/r4/Patient?access%5Ftoken=" + canary, "https://u:" + canary + "@h/r4/Patient", "https://" + canary + "@h?x=1",
 		"/token?client_secret=" + canary + "&code_verifier=" + canary,
+		"/r4/Patient?token=" + canary, "/r4/Patient?Token=" + canary + "&_count=1", "/r4/Patient?password=" + canary + ";a=" + canary,
+		"/r4/Patient?a=1;token=" + canary, "/r4/Patient?%2574oken=" + canary, "/r4/Patient?+token+=" + canary, "/r4/Patient?a=1&=&token:exact=" + canary,
+		"/r4/Patient?access-token=" + canary, "/r4/Patient?api_key=" + canary, "/r4/Patient?jwt==" + canary, "/r4/Patient?x&&pwd=" + canary + "=",
 	} {
-		b := RequestText("GET", target, header, []byte("grant_type=x&client_assertion="+canary+"&refresh_token="+canary))
+		b := RequestText("GET", target, header, []byte("grant_type=x&token="+canary+"&password="+canary+"&client_assertion="+canary+"&refresh_token="+canary))
 		if bytes.Contains(b, []byte(canary)) {
 			t.Errorf("%s: the text holds the credential: %q", target, b)
 		}
@@ -128,8 +133,19 @@ func TestRequestTextLetsNoCredentialThrough(t *testing.T) {
 	}
 }
 
+// A name that is masked must not be one that criteria have.
+func TestNoSearchParameterIsTakenForACredential(t *testing.T) {
+	for _, typ := range r4.Resources() {
+		for _, p := range r4.SearchParams(typ) {
+			if secret(p.Code) {
+				t.Errorf("%s?%s= would not be on record", typ, p.Code)
+			}
+		}
+	}
+}
+
 func TestRequestTextIsOtherwiseUnaltered(t *testing.T) {
-	target := "/r4/Patient?name=%zz'; DROP--&&=x&code=http://loinc.org|1-8&" + "\x00\xff"
+	target := "/r4/Patient?name=%zz'; DROP--&&=x&code=http://loinc.org|1-8;a=b&tokens=x&token&" + "\x00\xff"
 	got := string(RequestText("GET", target, map[string][]string{"Prefer": {"a", "b"}}, []byte("a=1&b=%20")))
 	if want := "GET " + target + "\nPrefer: a\nPrefer: b\n\na=1&b=%20"; got != want {
 		t.Errorf("RequestText = %q, want %q", got, want)

@@ -13,10 +13,11 @@ var keptHeaders = [...]string{
 }
 
 // secretParameters are credentials that a client may put where they do not
-// belong (RFC 6750 §2.2, 2.3; RFC 7521 §4.2; RFC 7636 §4.5).
+// belong (RFC 6750 §2.2, 2.3; RFC 7009 §2.1; RFC 7521 §4.2; RFC 7636 §4.5), and
+// what they are called otherwise. None is a search parameter of FHIR R4.
 var secretParameters = [...]string{
-	"access_token", "assertion", "client_assertion", "client_secret", "code_verifier", "id_token", "password",
-	"refresh_token", "subject_token", "actor_token",
+	"access_token", "accesstoken", "token", "jwt", "bearer", "authorization", "assertion", "client_assertion", "client_secret", "secret",
+	"code_verifier", "id_token", "password", "passwd", "pwd", "refresh_token", "subject_token", "actor_token", "api_key", "apikey",
 }
 
 const masked = "***"
@@ -47,22 +48,42 @@ func RequestText(method, target string, header map[string][]string, body []byte)
 }
 
 // maskParameters masks the values of secret parameters and leaves every other
-// byte as it is.
+// byte as it is. Where a pair ends is for whoever reads it: a semicolon separates
+// some, and no search parameter ends with one.
 func maskParameters(query string) string {
 	var b strings.Builder
 	for pair := range strings.SplitAfterSeq(query, "&") {
-		name, _, valued := strings.Cut(pair, "=")
-		plain, err := url.QueryUnescape(name)
-		if !valued || err != nil || !slices.Contains(secretParameters[:], strings.ToLower(plain)) {
-			b.WriteString(pair)
-			continue
+		for start := 0; start < len(pair); {
+			name, _, valued := strings.Cut(pair[start:], "=")
+			if valued && secret(name) {
+				end := start + len(name)
+				pair = pair[:end] + "=" + masked + pair[len(strings.TrimSuffix(pair, "&")):]
+				break
+			}
+			next := strings.IndexByte(pair[start:], ';')
+			if next < 0 {
+				break
+			}
+			start += next + 1
 		}
-		b.WriteString(name + "=" + masked)
-		if strings.HasSuffix(pair, "&") {
-			b.WriteByte('&')
-		}
+		b.WriteString(pair)
 	}
 	return b.String()
+}
+
+// secret tells whether a parameter's name, however it is encoded, is that of a
+// credential, with a modifier or without. It may be encoded more than once.
+func secret(name string) bool {
+	for range 3 {
+		plain, err := url.QueryUnescape(name)
+		if err != nil {
+			break
+		}
+		name = plain
+	}
+	name, _, _ = strings.Cut(name, ":")
+	name = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), "-", "_")
+	return slices.Contains(secretParameters[:], name)
 }
 
 // withoutUserinfo drops "user:password@" from an absolute target (RFC 3986 §3.2.1).
