@@ -97,3 +97,36 @@ func TestAHiddenSecondMatchIsNoMatch(t *testing.T) {
 		t.Errorf("the hidden one: %v, want 1", got)
 	}
 }
+
+// search.html#include: :iterate goes on as long as it finds something. A page
+// that would hold too much by it is refused: one that was cut off would look
+// whole.
+func TestIteratingIncludesGoOnUntilNothingIsNew(t *testing.T) {
+	if testing.Short() {
+		t.Skip("stores 2 002 resources")
+	}
+	r := newRig(t)
+	var entries [][]string
+	for n := range 2002 {
+		o := obj{"resourceType": "Observation", "id": fmt.Sprint("step", n), "status": "final", "code": obj{"text": "x"}}
+		if n > 0 {
+			o["derivedFrom"] = []any{obj{"reference": fmt.Sprint("Observation/step", n-1)}}
+		}
+		entries = append(entries, []string{"PUT", fmt.Sprint("Observation/step", n), encode(o)})
+	}
+	for part := range slices.Chunk(entries, 1000) {
+		r.do("importer", "POST", "", bundleOf("transaction", part...), "Prefer: return=minimal").is(t, 200)
+	}
+	for _, steps := range []int{8, 9, 65, 2000} {
+		forth := fmt.Sprintf("Observation?_id=step%d&_include:iterate=Observation:derived-from", steps)
+		back := fmt.Sprintf("Observation?_id=step%d&_revinclude:iterate=Observation:derived-from", 2001-steps)
+		for _, query := range []string{forth, back} {
+			if got := r.do("adams", "GET", query, "").found(t, "include"); len(got) != steps {
+				t.Errorf("%s included %d, want %d", query, len(got), steps)
+			}
+		}
+	}
+	for _, query := range []string{"_id=step2001&_include:iterate=Observation:derived-from", "_id=step0&_revinclude:iterate=Observation:derived-from"} {
+		r.do("adams", "GET", "Observation?"+query, "").is(t, 413)
+	}
+}

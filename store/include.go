@@ -13,16 +13,15 @@ import (
 // ErrTooMany is the answer to includes that would bring in more than a page may hold.
 var ErrTooMany = errors.New("too many included resources")
 
-// maxIncludes bounds what includes may add to one page, maxRounds how often
-// :iterate goes on from what it found.
-const (
-	maxIncludes = 2000
-	maxRounds   = 8
-)
+// maxIncludes bounds what includes may add to one page, and with it how often
+// :iterate goes on from what it found: each time but the last finds something.
+const maxIncludes = 2000
 
 // includes finds what the page's resources refer to and what refers to them,
 // each row visible to the caller, none twice. One statement answers one
-// include for all rows.
+// include for all rows. With :iterate it goes on until nothing new is found
+// (http://hl7.org/fhir/R4/search.html#include): where that is too many, the
+// page is refused and never cut off.
 func (t *Snapshot) includes(query *search.Query, page []row) ([]gate.Sealed, error) {
 	seen := map[int64]bool{}
 	for i := range page {
@@ -30,7 +29,7 @@ func (t *Snapshot) includes(query *search.Query, page []row) ([]gate.Sealed, err
 	}
 	var all []row
 	base := page
-	for round := 0; round < maxRounds && len(base) > 0; round++ {
+	for round := 0; len(base) > 0; round++ {
 		var found []row
 		for _, inc := range query.Includes {
 			if round > 0 && !inc.Iterate {
