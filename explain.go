@@ -12,6 +12,7 @@ import (
 	"firebreak/fhir"
 	"firebreak/gate"
 	"firebreak/store"
+	"firebreak/transport"
 )
 
 // Question is a request whose decision is to be explained.
@@ -33,7 +34,7 @@ type Question struct {
 // anything stored is looked at.
 func (i *Instance) Explain(ctx context.Context, q Question) (string, error) {
 	target := strings.TrimPrefix(strings.TrimPrefix(q.Target, i.base), "/")
-	path, query, _ := strings.Cut(target, "?")
+	path, query, refused := transport.Target("/" + target)
 	v := &visit{when: i.clock.Now(), Request: &fhir.Request{Method: q.Method, Path: path, Query: query, Body: q.Body,
 		ContentType: mediaType(q.Method, path), Authorization: q.Authorization, Visit: rand.Text(), Base: i.base}}
 	identity, err := i.parts.Authn.Authenticate(ctx, v.Request)
@@ -50,6 +51,10 @@ func (i *Instance) Explain(ctx context.Context, q Question) (string, error) {
 	x := &explanation{i: i, who: v.principal}
 	x.line("%s /%s", v.Method, target)
 	x.caller(identity)
+	if refused != nil {
+		x.misunderstood(refused)
+		return x.b.String(), nil
+	}
 	limit := limited(ctx, i.server.limit)
 	defer limit.stop()
 	// A permit for nothing: each look has its own.

@@ -3,6 +3,7 @@ package firebreak_test
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 
 	"firebreak/internal/service"
@@ -81,5 +82,24 @@ func foretold() []foretelling {
 		{"adams", "PATCH", "/Patient/p1", gender, 410},
 		{"adams", "PUT", "/Patient/p1", p1Renamed, 201},
 		{"adams", "FETCH", "/Patient/p1", "", 405},
+	}
+}
+
+func TestExplainReadsTargetsAsTheServerDoes(t *testing.T) {
+	a := explained(t, "")
+	defer a.Close()
+	for target, want := range map[string]string{
+		"/Patient/p%31":             "the wire answers 200",
+		"/Patient/p1/":              "the wire answers 200",
+		"/Patient/p1/%24everything": "the wire answers 200",
+		base + "/Patient/%70%31":    "the wire answers 200",
+		base + "?_type=Patient":     "the wire answers 200",
+		"/Patient//p1":              "not understood: the path is not in its canonical form; the answer is 400 whatever is stored",
+		"/Patient/..%2fp1":          "not understood: the path is not in its canonical form; the answer is 400 whatever is stored",
+		"/Patient?name=a b":         "not understood: malformed request target; the answer is 400 whatever is stored",
+	} {
+		if text := a.explain("adams", "GET", target, ""); !strings.Contains(text, want) {
+			t.Errorf("%s: want %q in\n%s", target, want, text)
+		}
 	}
 }

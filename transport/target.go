@@ -1,6 +1,22 @@
 package transport
 
-import "strings"
+import (
+	"strings"
+
+	"firebreak/fhir"
+)
+
+// Target is the path and the query that the server makes of what a request
+// target has below the base, "/Patient/123?x=y". A Problem is what it answers
+// to a target that it refuses.
+func Target(raw string) (path, query string, refused *fhir.Problem) {
+	t, bad := parseTarget(raw)
+	if bad != none {
+		r := refusals[bad]
+		return "", "", fhir.NewProblem(r.code, r.text).At(r.at)
+	}
+	return strings.TrimPrefix(t.path, "/"), t.query, nil
+}
 
 // target is a request target (RFC 9112 section 3.2) in its one form.
 type target struct {
