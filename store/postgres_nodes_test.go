@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"testing"
 
 	"firebreak/clock"
@@ -53,6 +54,28 @@ func TestStoreOutlivesItsConnections(t *testing.T) {
 		}
 		if _, err := s.Setting(context.Background(), "key", func() []byte { return []byte("x") }); err != nil {
 			t.Errorf("write: %v", err)
+		}
+	}
+}
+
+// TestReadersLearnOfLostConnectionsFromTheWriter: what a change finds out and
+// makes good is not for the next reads to suffer from.
+func TestReadersLearnOfLostConnectionsFromTheWriter(t *testing.T) {
+	url := service.Postgres(t)
+	s := postgresAt(url)(t, store.Options{Clock: clock.System{}, Readers: 4})
+	db := rawPostgres(url)(t)
+	const others = " FROM pg_stat_activity WHERE datname=current_database() AND pid<>pg_backend_pid()"
+	for round := range 3 {
+		if _, err := db.Exec("SELECT pg_terminate_backend(pid, 10000)" + others); err != nil { // and waits for it
+			t.Fatal(err)
+		}
+		if _, err := s.Setting(context.Background(), fmt.Sprint("key ", round), func() []byte { return []byte("x") }); err != nil {
+			t.Fatalf("write: %v", err)
+		}
+		for n := range 12 {
+			if err := s.Pending(context.Background(), func(string, []byte) error { return nil }); err != nil {
+				t.Errorf("round %d, read %d: %v", round, n, err)
+			}
 		}
 	}
 }

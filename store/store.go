@@ -57,7 +57,8 @@ type Store struct {
 	closed  chan struct{} // closed when Close is called
 	closing sync.Once
 	ended   error // of Close
-	// doubt grows when a connection is found to be gone: others may be, too.
+	// doubt grows when a reader or the writer finds its connection gone: others
+	// may be, too.
 	doubt atomic.Int64
 }
 

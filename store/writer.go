@@ -136,6 +136,9 @@ func (w *writer) attempts(batch []*change, rows []string) (committed bool, err e
 		}
 		committed, err = w.try(batch, rows)
 		w.leave()
+		if !w.x.alive() {
+			w.s.doubt.Add(1) // the readers' may be gone with it
+		}
 		if err == nil || attempt == maxAttempts || errors.Is(err, errUnknown) {
 			return committed, err
 		}
