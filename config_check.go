@@ -31,7 +31,7 @@ func (c *Config) Check() error {
 	if c.Tenant == "" || strings.ContainsAny(c.Tenant, " \t\n|") {
 		fault("tenant", "must be a word")
 	}
-	if err := checkBase(c.Base); err != nil {
+	if err := c.checkBase(); err != nil {
 		fault("base", "%w", err)
 	}
 	if err := checkListen(c.Listen); err != nil && c.Listen != "" {
@@ -39,12 +39,12 @@ func (c *Config) Check() error {
 	}
 	for _, h := range c.Hosts {
 		if !plainHost(h) {
-			fault("hosts", "%q must be host or host:port, as a Host header has it: no scheme, no path", h)
+			fault("hosts", "%q must be host or host:port, as a Host header has it: no scheme, no path, a port from 1 to 65535", h)
 		}
 	}
 	for _, o := range c.AllowedOrigins {
 		if !plainOrigin(o) {
-			fault("allowed_origins", "%q must be https://host[:port] without more, or http:// to a loopback address; no wildcard", o)
+			fault("allowed_origins", "%q must be https://host[:port] without more, or http:// to a loopback address, as browsers write it: in lower case, without the usual port; no wildcard", o)
 		}
 	}
 	c.checkTLS(fault)
@@ -77,14 +77,29 @@ func checkListen(listen string) error {
 // plainHost reports whether a Host header could be this.
 func plainHost(h string) bool {
 	u, err := url.Parse("https://" + h)
-	return err == nil && u.Host == h && u.Hostname() != "" && !strings.ContainsAny(h, "*, \t")
+	return err == nil && u.Host == h && u.Hostname() != "" && !strings.ContainsAny(h, "*, \t") && plainPort(u)
+}
+
+// plainPort reports whether the URL's port, where it names one, can be connected to.
+func plainPort(u *url.URL) bool {
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && n > 0 || u.Port() == "" && !strings.HasSuffix(u.Host, ":")
 }
 
 // plainOrigin reports whether a browser could send this as Origin, and whether
-// what it speaks for is protected on its way.
+// what it speaks for is protected on its way. A browser writes hosts in ASCII and
+// lower case, and leaves the usual port out (RFC 6454 §6.2): anything else would
+// be compared with what comes and never be equal.
 func plainOrigin(o string) bool {
 	u, err := url.Parse(o)
-	return err == nil && plainHost(u.Host) && u.Scheme+"://"+u.Host == o && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()))
+	if err != nil || !plainHost(u.Host) || u.Scheme+"://"+u.Host != o {
+		return false
+	}
+	foreign := func(r rune) bool { return r > '~' || 'A' <= r && r <= 'Z' }
+	if strings.ContainsFunc(u.Host, foreign) {
+		return false
+	}
+	return u.Scheme == "https" && u.Port() != "443" || u.Scheme == "http" && u.Port() != "80" && loopback(u.Hostname())
 }
 
 func (c *Config) checkRest(fault faultFunc) {
@@ -108,16 +123,25 @@ func (c *Config) checkRest(fault faultFunc) {
 	}
 }
 
-// checkBase: tokens travel to it, so https is no option.
-func checkBase(base string) error {
-	u, err := url.Parse(base)
-	switch {
-	case base == "" || err != nil:
+// checkBase: tokens travel to it, so https is no option. Links and references
+// begin with it as it stands, so it is written in one way. Port 0 is the one
+// that listen picks, where it picks one.
+func (c *Config) checkBase() error {
+	if c.Base == "" {
 		return errors.New("must be set: the public URL of the service, such as https://fhir.example.org/fhir")
+	}
+	u, err := url.Parse(c.Base)
+	switch {
+	case err != nil:
+		return errors.New("must be a URL, such as https://fhir.example.org/fhir")
 	case u.Scheme != "https":
 		return errors.New("must be https: tokens and records would travel in the clear")
-	case u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(base, "/"):
-		return errors.New("must be https://host[:port]/path, without trailing slash, query or user")
+	case u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(c.Base, "/") || !strings.HasPrefix(c.Base, "https://"):
+		return errors.New("must be https://host[:port]/path, without trailing slash, query or user, and https in lower case")
+	case u.Port() == "0" && c.Listen != "" && !strings.HasSuffix(c.Listen, ":0"):
+		return errors.New("names port 0, which stands for the port that listen picks: give the port that clients connect to")
+	case !plainHost(strings.TrimSuffix(u.Host, ":0")):
+		return errors.New("must name one host, without a wildcard, and a port from 1 to 65535 if any")
 	}
 	return nil
 }

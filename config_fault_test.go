@@ -17,12 +17,31 @@ import (
 func TestWhatIsWrittenWronglyIsNamedByItsKey(t *testing.T) {
 	dir, yaml := good(t)
 	swap := func(old, new string) string { return strings.Replace(yaml, old, new, 1) }
+	based := func(base string) string {
+		return regexp.MustCompile("(?m)^base: .*$").ReplaceAllString(yaml, "base: \""+base+"\"")
+	}
 	for _, c := range []struct{ name, yaml, want string }{
 		{"no address", yaml + "listen: \"\"\n", "listen: must be set"},
 		{"address without a port", yaml + "listen: localhost\n", "listen: must be host:port"},
 		{"port by name", yaml + "listen: 127.0.0.1:https\n", "listen: must be host:port"},
 		{"port too high", yaml + "listen: 127.0.0.1:99999\n", "listen: must be host:port"},
 		{"host with a scheme", yaml + "hosts: [\"https://x/\"]\n", "hosts: \"https://x/\" must be host or host:port"},
+		{"host with a port too high", yaml + "hosts: [\"a:99999\"]\n", "hosts: \"a:99999\" must be host or host:port"},
+		{"host with no port after the colon", yaml + "hosts: [\"a:\"]\n", "hosts: "},
+		{"base with a wildcard", based("https://*/fhir"), "base: must name one host"},
+		{"base with a port too high", based("https://x:99999/fhir"), "base: must name one host"},
+		{"base with no port after the colon", based("https://x:/fhir"), "base: must name one host"},
+		{"base with a port that is picked, where none is", based("https://x:0/fhir"), "base: names port 0"},
+		{"base in upper case", based("HTTPS://x/fhir"), "base: must be https://host"},
+		{"base that is no URL", based("https://[fe80::1%lo]/fhir"), "base: must be a URL"},
+		{"origin in upper case", yaml + "allowed_origins: [\"https://A.b\"]\n", "allowed_origins: "},
+		{"origin with the usual port", yaml + "allowed_origins: [\"https://a.b:443\"]\n", "allowed_origins: "},
+		{"base with a port that is picked and a wildcard", based("https://*:0/fhir") + "listen: 127.0.0.1:0\n", "base: must name one host"},
+		{"origin not in ASCII", yaml + "allowed_origins: [\"https://ä.b\"]\n", "allowed_origins: "},
+		{"key that is nothing", yaml + "? \n: x\n", "the file: a key is empty"},
+		{"key that is null", yaml + "tls:\n  ~: x\n", "the file: a key is empty"},
+		{"empty key of a section", yaml + "limits: {\"\": 3}\n", "the file: a key is empty"},
+		{"key of a dash", yaml + "\"-\": x\n", "unknown key -"},
 		{"host with a wildcard", yaml + "hosts: [\"*.example.org\"]\n", "hosts: "},
 		{"origins with a wildcard", yaml + "allowed_origins: [\"https://*.example.org\"]\n", "allowed_origins: "},
 		{"origin with a path", yaml + "allowed_origins: [\"https://app.example.org/\"]\n", "allowed_origins: "},
@@ -52,6 +71,7 @@ func TestWhatIsWrittenWronglyIsNamedByItsKey(t *testing.T) {
 		{"store in a folder that is not there", yaml + "store: {sqlite: nowhere/store.db}\n", "store.sqlite: there is no folder"},
 		{"store that is a folder", yaml + "store: {sqlite: open}\n", "store.sqlite: "},
 		{"huge segments", yaml + "audit: {segment: 1000000000000}\n", "audit.segment: must be 65536 to"},
+		{"keys for no time", yaml + "    max_key_age: 1ns\n", "issuers[0].max_key_age: must be 1m to 720h"},
 		{"keys for ever", yaml + "    max_key_age: 100000h\n", "issuers[0].max_key_age: must be"},
 		{"policies read once a year", yaml + "policies: {reload: 8760h}\n", "policies.reload: must be"},
 		{"a second document", yaml + "---\nlisten: 0.0.0.0:1\n", "second YAML document"},

@@ -34,8 +34,8 @@ func (i IssuerConfig) check(fault faultFunc) {
 	if i.Leeway.Duration < 0 || i.Leeway.Duration > time.Minute {
 		fault("leeway", "must be 0s to 60s")
 	}
-	if i.MaxKeyAge.Duration < 0 || i.MaxKeyAge.Duration > 720*time.Hour {
-		fault("max_key_age", "must be 0s to 720h; 0s means the default")
+	if age := i.MaxKeyAge.Duration; age != 0 && (age < time.Minute || age > 720*time.Hour) {
+		fault("max_key_age", "must be 1m to 720h; 0s means the default")
 	}
 	for _, b := range i.FHIRBases {
 		if u, err := url.Parse(b); err != nil || !u.IsAbs() || u.Host == "" || strings.HasSuffix(b, "/") {

@@ -28,6 +28,9 @@ func readConfig(path string) (Config, error) {
 			return Config{}, err
 		}
 	}
+	// What is not a key has the tag "-", which the decoder takes for its name.
+	_, dash := k.Raw()["-"]
+	k.Delete("-")
 	cfg := DefaultConfig()
 	var meta mapstructure.Metadata
 	err := k.UnmarshalWithConf("", &cfg, koanf.UnmarshalConf{Tag: "koanf",
@@ -39,6 +42,9 @@ func readConfig(path string) (Config, error) {
 		if !slices.Contains(meta.Unused, n.key) && !slices.ContainsFunc(faults, func(f keyFault) bool { return f.key == n.key }) {
 			faults = append(faults, n)
 		}
+	}
+	if dash {
+		meta.Unused = append(meta.Unused, "-")
 	}
 	for _, key := range meta.Unused {
 		faults = append(faults, keyFault{"unknown key " + key, "docs/configuration.md lists those there are"})
@@ -133,8 +139,32 @@ func notWhole(value any, key string) []keyFault {
 	return out
 }
 
+var errNoKey = errors.New("the file: a key is empty; write key: value")
+
+// keyless reports whether a line has YAML's null for a key, which the parser
+// passes over with its value.
+func keyless(line string) bool {
+	key, _, ok := strings.Cut(strings.TrimSpace(line)+" ", ": ")
+	return ok && slices.Contains([]string{"", "~", "null", "Null", "NULL"}, strings.TrimSpace(key)) || strings.TrimSpace(line) == "?"
+}
+
+// nameless reports whether a key is empty. At the top it would be passed over.
+func nameless(value any) bool {
+	switch v := value.(type) {
+	case map[string]any:
+		for name, below := range v {
+			if name == "" || nameless(below) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, nameless)
+	}
+	return false
+}
+
 // oneDocument refuses a file with a second YAML document: of two, the parser
-// would read the first and not say so.
+// would read the first and not say so. Nor does it say that a key is empty.
 type oneDocument struct{ *yaml.YAML }
 
 // Unmarshal is koanf's.
@@ -156,6 +186,13 @@ func (p oneDocument) Unmarshal(b []byte) (map[string]any, error) {
 		case state == inside && begins, state == after && !empty:
 			return nil, errors.New("it holds a second YAML document (a line ---), which would not be read")
 		}
+		if keyless(text) {
+			return nil, errNoKey
+		}
 	}
-	return p.YAML.Unmarshal(b)
+	read, err := p.YAML.Unmarshal(b)
+	if err == nil && nameless(read) {
+		return nil, errNoKey
+	}
+	return read, err
 }
