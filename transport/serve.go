@@ -1,12 +1,14 @@
 package transport
 
 import (
+	"container/list"
 	"log/slog"
 	"net/http"
 	"runtime"
 	"runtime/debug"
 	"time"
 
+	"firebreak/clock"
 	"firebreak/fhir"
 )
 
@@ -14,11 +16,11 @@ import (
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{s: s, w: w, r: r, visit: s.cfg.NewVisit(), start: s.cfg.Clock.Now()}
 	defer x.finish()
-	defer s.running.Add(-1)
-	if s.running.Add(1) > int64(s.cfg.Limits.Requests) {
+	if !s.crowd.enter(s.cfg.Limits.Requests, clock.System{}.Now()) {
 		x.refuse(busy)
 		return
 	}
+	defer s.crowd.leave(x)
 	if bad := x.admit(); bad != none {
 		x.refuse(bad)
 		return
@@ -28,7 +30,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { s.bodies.Add(-x.held) }()
 	var bad refusal
-	if x.req.Body, bad = x.readBody(); bad != none {
+	s.crowd.await(x, func() { x.req.Body, bad = x.readBody() })
+	if bad != none {
 		x.refuse(bad)
 		return
 	}
@@ -38,10 +41,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// The body is needed for a HEAD's Content-Length; x leaves it out.
-	if _, err := reply.WriteTo(x, false); err != nil {
-		x.cut = true
-	}
-	x.flush()
+	s.crowd.await(x, func() {
+		if _, err := reply.WriteTo(x, false); err != nil {
+			x.cut = true
+		}
+		x.flush()
+	})
 }
 
 // admit takes the request over into FHIR's terms, or says why not.
@@ -176,8 +181,11 @@ type exchange struct {
 	held        int64  // bytes of its body that count towards Limits.Bodies
 	status      int
 	sent        int64
-	begun       bool // the header is on its way
-	cut         bool // the answer cannot be completed
+	begun       bool          // the header is on its way
+	cut         bool          // the answer cannot be completed
+	waits       time.Time     // since when it waits for its client; this and the next two are the crowd's
+	place       *list.Element // among those that wait
+	dropped     bool
 	id, related [1]string
 	length      [1]string
 }

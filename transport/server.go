@@ -28,10 +28,10 @@ type Server struct {
 	http     *http.Server
 	listener *listener
 
-	running atomic.Int64  // requests
-	bodies  atomic.Int64  // bytes of bodies being held
-	gunzip  sync.Pool     // of *gzip.Reader
-	large   chan struct{} // holds one for each large body that is worked on
+	crowd  crowd
+	bodies atomic.Int64  // bytes of bodies being held
+	gunzip sync.Pool     // of *gzip.Reader
+	large  chan struct{} // holds one for each large body that is worked on
 }
 
 // New checks the configuration, loads the certificate and binds the address. It
