@@ -45,6 +45,9 @@ type Server struct {
 	clock   clock.Clock
 	log     *slog.Logger
 	limit   time.Duration // of one request
+	// unwritten and unavailable are what is logged of answers for want of the
+	// journal, and of requests for want of anything else.
+	unwritten, unavailable *seldom
 	// statement is the CapabilityStatement, made when first asked for.
 	statement func() ([]byte, error)
 }
@@ -148,7 +151,9 @@ func (s *Server) refuse(v *visit, err error) gate.Cleared {
 		p = fhir.NewProblem(fhir.Unavailable, "the request took too long").Because(err)
 	case errors.Is(err, gate.ErrReloaded):
 		s.log.Info("request refused", "visit", v.Visit, "interaction", string(v.kind), "error", p.Cause)
-	case p.Code == fhir.Exception || p.Code == fhir.Unavailable:
+	case p.Code == fhir.Unavailable: // as all others are, while the store or the journal is
+		s.unavailable.error("request failed", "visit", v.Visit, "interaction", string(v.kind), "error", p.Cause)
+	case p.Code == fhir.Exception:
 		s.log.Error("request failed", "visit", v.Visit, "interaction", string(v.kind), "error", p.Cause)
 	}
 	// A change that was committed and then could not be shown stays in the
@@ -166,7 +171,7 @@ func (s *Server) close(ctx context.Context, v *visit, answer gate.Cleared) gate.
 	}
 	reply, err := s.gate.Close(context.WithoutCancel(ctx), s.sink, answer, v.events, nil)
 	if err != nil {
-		s.log.Error("audit journal cannot be written; nothing is disclosed", "visit", v.Visit, "error", err)
+		s.unwritten.error("audit journal cannot be written; nothing is disclosed", "visit", v.Visit, "error", err)
 		return reply
 	}
 	s.backend.Journalled(v.outboxes...)

@@ -82,6 +82,7 @@ func New(p Parts) (*Server, error) {
 	}
 	s := &Server{base: p.Base, gate: gate.New(p.Labeler, mismatch, p.Layers...), authn: p.Authn, backend: p.Backend, journal: p.Journal, sink: &sink{journal: p.Journal},
 		links: links, index: search.NewExtractor(p.Base), ids: p.IDs, limit: p.Limits.Time, clock: p.Clock, log: p.Log,
+		unwritten: &seldom{clock: p.Clock, log: p.Log}, unavailable: &seldom{clock: p.Clock, log: p.Log},
 		parser: &validate.Parser{Base: p.Base, Now: p.Clock.Now, MaxEntries: p.Limits.Entries, MaxCount: p.Limits.Count,
 			MaxChain: p.Limits.Chain, MaxIncl: p.Limits.Iterate, MaxURL: p.Limits.URL}}
 	s.statement = sync.OnceValues(func() ([]byte, error) { return json.Marshal(capabilityStatement(p.Base, p.CORS)) })
