@@ -67,7 +67,6 @@ type source struct {
 	items   []item
 	// together: the items refer to each other, so all or none.
 	together bool
-	faults   []string // what could not be read, by place
 }
 
 // errSkipped is a Bundle of a kind that is not for importing.
@@ -115,31 +114,6 @@ func sourceOf(src []byte) (source, error) {
 	default:
 		return source{}, errSkipped{kind}
 	}
-}
-
-// sourceOfLines reads NDJSON: a resource a line.
-func sourceOfLines(src []byte) source {
-	var out source
-	n := 0
-	for text := range bytes.Lines(src) {
-		n++
-		if text = bytes.TrimSpace(text); len(text) == 0 {
-			continue
-		}
-		place := fmt.Sprintf("line %d", n)
-		doc, err := fhirjson.Parse(text)
-		if err != nil {
-			out.faults = append(out.faults, fmt.Sprintf("%s: %v", place, err))
-			continue
-		}
-		i, err := itemOf(place, "", doc.Root())
-		if err != nil {
-			out.faults = append(out.faults, err.Error())
-			continue
-		}
-		out.items = append(out.items, i)
-	}
-	return out
 }
 
 // reasons are the texts of an OperationOutcome, in one line.

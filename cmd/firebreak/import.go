@@ -171,19 +171,21 @@ func (x *importing) inTheNameOf(organization string) error {
 // file brings one file in. What is wrong with its content is noted and the
 // others go on; what is wrong with the server ends the run.
 func (x *importing) file(ctx context.Context, path string) error {
+	if strings.ToLower(filepath.Ext(path)) != ".json" {
+		return x.lines(ctx, path)
+	}
+	if info, err := os.Stat(path); err == nil && info.Size() > maxFile {
+		x.fail(path, fmt.Sprintf("it is larger than %d MiB, which a JSON file may have; make several of it, or NDJSON", maxFile>>20))
+		x.bar.add(int(info.Size()))
+		return nil
+	}
 	src, err := os.ReadFile(path)
 	if err != nil {
 		x.fail(path, err.Error())
 		return nil
 	}
 	defer x.bar.add(len(src))
-	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")) // the byte order mark that some programs put before UTF-8
-	var in source
-	if strings.ToLower(filepath.Ext(path)) == ".json" {
-		in, err = sourceOf(src)
-	} else {
-		in = sourceOfLines(src)
-	}
+	in, err := sourceOf(bytes.TrimPrefix(src, []byte(mark)))
 	var skip errSkipped
 	switch {
 	case errors.As(err, &skip):
@@ -195,9 +197,6 @@ func (x *importing) file(ctx context.Context, path string) error {
 		x.fail(path, err.Error())
 		return nil
 	}
-	for _, f := range in.faults {
-		x.fail(path, f)
-	}
 	if in.together {
 		in.whole, in.entries = transactionOf(in.items), len(in.items)
 	}
@@ -208,7 +207,7 @@ func (x *importing) file(ctx context.Context, path string) error {
 		}
 		return err
 	}
-	return x.items(ctx, path, in.items)
+	return x.items(ctx, path, in.items, map[[sha256.Size]byte]int{})
 }
 
 // itemsAtOnce is how many of a file's items are under way: the store puts those
@@ -217,9 +216,9 @@ const itemsAtOnce = 32
 
 // items brings in what is independent of each other, each by itself, so that
 // correcting one does not give the others another name. Of equal ones each has
-// its number. Those that replace the same resource keep their order.
-func (x *importing) items(ctx context.Context, path string, items []item) error {
-	equal := map[[sha256.Size]byte]int{}
+// its number; equal counts those of the file so far. Those that replace the same
+// resource keep their order.
+func (x *importing) items(ctx context.Context, path string, items []item, equal map[[sha256.Size]byte]int) error {
 	var lanes [][]func(context.Context) error
 	laneOf := map[string]int{}
 	for _, i := range items {
