@@ -219,8 +219,16 @@ func (s *Server) updateAbsent(t Tx, m *gate.Permit, i *fhir.Interaction, as name
 		return effect{}, errNoClientID
 	}
 	as.id = i.Resource.Root().Field("id").Text()
-	return s.make(t, m, i, as, http.MethodPut, fhir.ActCreate)
+	e, err := s.make(t, m, i, as, http.MethodPut, fhir.ActCreate)
+	if i.ID == "" && err == errNoClientID {
+		// http.html#cond-update, "no matches, id provided and already exist".
+		// That it is taken, whoever may choose ids knows by not getting it.
+		return effect{}, errTakenID.At(i.Type + ".id")
+	}
+	return e, err
 }
+
+var errTakenID = fhir.NewProblem(fhir.Conflict, "nothing matches the condition, and the id is another resource's")
 
 // patch changes a resource by operations on the caller's view of it
 // (http.html#patch). The result goes through the checks of an update.

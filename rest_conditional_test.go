@@ -89,6 +89,11 @@ func TestConditionalUpdateByTheNumberOfMatches(t *testing.T) {
 	r.do("adams", "PUT", "Patient?identifier=urn:mrn|none", withID(patient("1", "x"), "mine")).is(t, 405)
 	r.do("importer", "PUT", "Organization?identifier=none", `{"resourceType":"Organization","id":"mine","name":"Mine"}`).is(t, 201)
 	r.do("adams", "GET", "Organization/mine", "").is(t, 200)
+	// http.html#cond-update: a conflict when the id is in use. To others a taken
+	// id is as any that they may not choose.
+	r.do("importer", "PUT", "Organization?identifier=none", `{"resourceType":"Organization","id":"mine","name":"Again"}`).refused(t, 409, "Organization.id")
+	r.do("importer", "PUT", "Organization?identifier=urn:x|none", `{"resourceType":"Organization","id":"mine","name":"Again"}`, "Prefer: return=minimal").refused(t, 409, "Organization.id")
+	r.do("adams", "PUT", "Patient?identifier=urn:mrn|none", withID(patient("1", "x"), id)).is(t, 405)
 	r.create("adams", patient("1", "Twin"))
 	r.do("adams", "PUT", url, patient("1", "Six")).is(t, 412)
 	for _, c := range []string{"", "?", "?colour=red", "?identifier=", "?_format=json", "?_count=1", "?identifier=1&colour=red", "?identifier=1&_include=Patient:organization"} {
