@@ -40,8 +40,8 @@ type Record struct {
 // DefaultPatients is the number of patients of `firebreak demo`.
 const DefaultPatients = 220
 
-// maxPatients bounds memory: a million charts are some 60 GB.
-const maxPatients = 1 << 20
+// MaxPatients is the most that Generate makes up, which bounds memory: a million charts are some 60 GB.
+const MaxPatients = 1 << 20
 
 // Generate makes the data set: the directory first, then patient after patient,
 // each reference after its target. today counts as a date in UTC; nothing
@@ -49,7 +49,7 @@ const maxPatients = 1 << 20
 // counts as one, Amy, who is always there; more than 2²⁰ as 2²⁰.
 func Generate(seed uint64, today time.Time, patients int) []Record {
 	y, m, d := today.UTC().Date()
-	patients = min(max(patients, 1), maxPatients)
+	patients = min(max(patients, 1), MaxPatients)
 	g := &generator{seed: seed, today: time.Date(y, m, d, 0, 0, 0, 0, time.UTC)}
 	g.rand = g.stream("directory", 0)
 	g.directory()

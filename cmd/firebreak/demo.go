@@ -21,7 +21,7 @@ import (
 type demoCommand struct {
 	Dir      string `required:"" placeholder:"DIR" help:"Where everything is kept; made when it is not there."`
 	Listen   string `default:"127.0.0.1:8443" placeholder:"HOST:PORT" help:"The address; port 0 picks one."`
-	Patients int    `default:"${patients}" help:"How many patients are made up, at the first start."`
+	Patients int    `default:"${patients}" help:"How many patients are made up, at the first start: from 1; 12 are enough for most examples."`
 	Seed     uint64 `default:"1" help:"Another seed makes up other people, at the first start."`
 	LogLevel string `default:"warn" enum:"debug,info,warn,error" help:"What is logged to standard error: debug, info, warn, error."`
 }
@@ -36,6 +36,9 @@ func (demoCommand) Help() string {
 func (d demoCommand) Run(c console) error {
 	if err := needDir(d.Dir); err != nil {
 		return err
+	}
+	if d.Patients < 1 || d.Patients > demo.MaxPatients {
+		return usageError{fmt.Sprintf("--patients must be from 1 to %d; 12 are enough for most examples", demo.MaxPatients)}
 	}
 	base, hosts, err := demoBase(d.Listen)
 	if err != nil {
@@ -103,6 +106,9 @@ func demoBase(listen string) (base string, hosts []string, err error) {
 	host, port, err := net.SplitHostPort(listen)
 	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
 		return "", nil, usageError{"--listen must be HOST:PORT with a number from 0 to 65535, such as 127.0.0.1:8443; port 0 picks one"}
+	}
+	if strings.Contains(host, "%") {
+		return "", nil, usageError{"--listen must be without a zone (%): the base is made of it, and clients do not take one in a URL; give another address of this machine"}
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
