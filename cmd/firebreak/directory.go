@@ -70,7 +70,7 @@ func needDemo(dir string) (*demoFile, error) {
 	case err != nil:
 		return nil, err
 	case is == foreign:
-		return nil, fmt.Errorf("%s is not a demo directory; for a server with a configuration, tokens come from the issuers that it names", dir)
+		return nil, fmt.Errorf("%s is not a demo directory; for a server with a configuration, tokens come from the issuers that it names (explain takes one with --token)", dir)
 	case is == begun:
 		return nil, fmt.Errorf("the first start of the demo in %s has not finished; run: firebreak demo --dir %s", dir, quote(dir))
 	}

@@ -6,14 +6,16 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"firebreak"
 	"firebreak/authn"
 )
 
 type explainCommand struct {
-	Dir     string `required:"" placeholder:"DIR" help:"The demo directory."`
-	As      string `required:"" placeholder:"NAME" help:"The demo user whose request it is."`
+	Dir     string `required:"" placeholder:"DIR" help:"The server's directory, or the demo's."`
+	As      string `placeholder:"NAME" help:"The demo user whose request it is."`
+	Token   string `placeholder:"FILE" help:"Instead of --as, where tokens come from the issuers that a configuration names: the access token of whose request it is; - reads standard input."`
 	Scope   string `placeholder:"SCOPES" help:"SMART scopes instead of the user's usual ones."`
 	Patient string `placeholder:"ID" help:"The patient of the launch context."`
 	Purpose string `placeholder:"CODE" help:"The purpose of use, such as TREAT; the user's usual one without it."`
@@ -29,7 +31,7 @@ func (explainCommand) Help() string {
 }
 
 func (e explainCommand) Run(c console) error {
-	token, err := tokenCommand{Dir: e.Dir, As: e.As, Scope: e.Scope, Patient: e.Patient, Purpose: e.Purpose, TTL: min(time.Minute, authn.MaxLocalTTL)}.mint()
+	token, err := e.token()
 	if err != nil {
 		return err
 	}
@@ -49,6 +51,42 @@ func (e explainCommand) Run(c console) error {
 	c.print("%s", strings.TrimRight(text, "\n"))
 	return nil
 }
+
+// token is made for a demo user, or read: what an issuer put into it is not for
+// flags to say.
+func (e explainCommand) token() (string, error) {
+	switch {
+	case (e.As == "") == (e.Token == ""):
+		return "", usageError{"give --as with a demo user, or --token with a file that holds an access token"}
+	case e.Token == "":
+		return tokenCommand{Dir: e.Dir, As: e.As, Scope: e.Scope, Patient: e.Patient, Purpose: e.Purpose, TTL: min(time.Minute, authn.MaxLocalTTL)}.mint()
+	case e.Scope != "" || e.Patient != "" || e.Purpose != "":
+		return "", usageError{"--scope, --patient and --purpose are what --token says"}
+	case e.Token == "-" && e.Body == "-":
+		return "", usageError{"--token and --body cannot both be standard input"}
+	}
+	var in io.Reader = os.Stdin
+	if e.Token != "-" {
+		f, err := os.Open(e.Token)
+		if err != nil {
+			return "", fmt.Errorf("--token: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxToken+1))
+	if err != nil {
+		return "", fmt.Errorf("--token: %w", err)
+	}
+	token := strings.TrimSpace(string(text))
+	if token == "" || len(text) > maxToken || strings.ContainsFunc(token, unicode.IsSpace) {
+		return "", usageError{"--token " + e.Token + " does not hold an access token, as it follows Bearer in a request's header, and nothing else"}
+	}
+	return token, nil
+}
+
+// maxToken is more than a request's header can hold.
+const maxToken = 64 << 10
 
 // body reads what the request would carry.
 func (e explainCommand) body() (body []byte, err error) {
