@@ -194,6 +194,8 @@ func (i *Instance) listen() error {
 		return fmt.Errorf("listen: %s is taken by another program: end it, or choose another address; port 0 picks a free one", c.Listen)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("listen: this user may not listen on %s: ports below 1024 need a right of their own", c.Listen)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("listen: %s is no address of this machine: choose one that is, or 0.0.0.0 for all that it has", c.Listen)
 	case err != nil:
 		return err
 	}

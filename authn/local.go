@@ -200,7 +200,7 @@ func loadKey(path string) (*ecdsa.PrivateKey, error) {
 	}
 	block, rest := pem.Decode(src)
 	if block == nil || block.Type != "PRIVATE KEY" || len(rest) > 0 {
-		return nil, errors.New("key.pem does not hold exactly one PRIVATE KEY")
+		return nil, errors.New("key.pem does not hold exactly one PRIVATE KEY: bring back the one there was, or begin a demo in a new directory")
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {

@@ -132,6 +132,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	if err != nil {
 		s.http.Close()
 		<-served
+		if errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("drain: after %v requests were still running, which were cut off; clients may send them again, and limits.drain gives more time: %w", s.cfg.Limits.Drain, err)
+		}
 		return fmt.Errorf("drain: %w", err)
 	}
 	<-served

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,7 +66,7 @@ func TestShutdownEndsWithTheDrainTime(t *testing.T) {
 	}, limits(transport.Limits{Drain: 20 * time.Millisecond}))
 	go r.client(t, false).Get(r.Base() + "/Basic") // will be cut off
 	<-enter
-	if err := r.stop(); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Serve = %v, want %v", err, context.DeadlineExceeded)
+	if err := r.stop(); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "limits.drain gives more time") {
+		t.Errorf("Serve = %v, want %v and what gives more time", err, context.DeadlineExceeded)
 	}
 }
