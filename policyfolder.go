@@ -50,10 +50,18 @@ func (p *policyFolder) open() (fs.FS, error) {
 // It looks at what it has opened, so that nothing can be put in its place.
 type ownFiles struct{ fs.FS }
 
+var errNoFile = errors.New("it is no regular file")
+
 var errOthersWrite = errors.New("others than its owner may write to it; whoever does decides who sees what (chmod go-w)")
 
-// Open is fs.FS's.
+// Open is fs.FS's. It opens regular files and folders only: opening a pipe would
+// wait for a writer, and no later change would be seen.
 func (o ownFiles) Open(name string) (fs.File, error) {
+	if info, err := fs.Stat(o.FS, name); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: errNoFile}
+	}
 	f, err := o.FS.Open(name)
 	if err != nil {
 		return nil, err
