@@ -14,7 +14,10 @@ type keyFault string
 
 func (f keyFault) Error() string { return string(f) }
 
-const errTooLarge keyFault = "the key set is larger than 1 MiB"
+const (
+	errTooLarge   keyFault = "the key set is larger than 1 MiB"
+	errNotRegular keyFault = "it is not a regular file"
+)
 
 // Cause is the kind of fault that the latest attempt met, for the log: "" when
 // the keys were read, or when nobody has tried. It holds nothing that the source

@@ -105,6 +105,10 @@ func (f *fileKeys) read() (*keySet, os.FileInfo, error) {
 		old.ModTime().Equal(info.ModTime()) && old.Size() == info.Size() {
 		return nil, info, nil
 	}
+	// Opening a pipe would wait for a writer, and every caller with it.
+	if !info.Mode().IsRegular() {
+		return nil, nil, errNotRegular
+	}
 	file, err := os.Open(f.path)
 	if err != nil {
 		return nil, nil, err
@@ -116,7 +120,7 @@ func (f *fileKeys) read() (*keySet, os.FileInfo, error) {
 		return nil, nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, nil, keyFault("it is not a regular file")
+		return nil, nil, errNotRegular
 	}
 	// Whoever can write the keys can sign in as anybody.
 	if info.Mode().Perm()&0o022 != 0 {
