@@ -356,18 +356,41 @@ func (p *pair) mayHaveMade(r *record, n int) {
 	if _, loaded := p.known[r.ref()+"/"+v.vid]; loaded || v.deleted && v.at.IsZero() {
 		return
 	}
-	o := p.oracle(p.who)
-	o.now = v.at
+	may := func(action string, v *version) bool {
+		o := p.oracle(p.who)
+		o.now = v.at
+		// A change is judged by the care teams that it finds, also when it ends one;
+		// in a transaction, by those that were made before it.
+		found := *o
+		found.ties = tiesOf(before(p.records, v.at))
+		return o.may(action, v) || found.may(action, v)
+	}
 	action := "create"
 	if n > 0 {
 		if action = "update"; v.deleted {
 			action = "delete"
 		}
-		if !o.may(action, &r.versions[n-1]) {
-			p.Errorf("%s as %s (%s): %s of %s/_history/%s, which the oracle does not allow\n%s", p.name, p.who, o.p.Scope, action, r.ref(), v.vid, r.versions[n-1].raw)
+		old := r.versions[n-1]
+		old.at = v.at
+		if !may(action, &old) {
+			p.Errorf("%s as %s (%s): %s of %s/_history/%s, which the oracle does not allow\n%s", p.name, p.who, p.oracle(p.who).p.Scope, action, r.ref(), v.vid, old.raw)
 		}
 	}
-	if !v.deleted && !o.may(action, &v) {
-		p.Errorf("%s as %s (%s): %s made %s/_history/%s, which the oracle does not allow\n%s", p.name, p.who, o.p.Scope, action, r.ref(), v.vid, v.raw)
+	if !v.deleted && !may(action, &v) {
+		p.Errorf("%s as %s (%s): %s made %s/_history/%s, which the oracle does not allow\n%s", p.name, p.who, p.oracle(p.who).p.Scope, action, r.ref(), v.vid, v.raw)
 	}
+}
+
+// before are records as they stood just before a moment.
+func before(records []*record, at time.Time) (out []*record) {
+	for _, r := range records {
+		n := len(r.versions)
+		for n > 0 && !r.versions[n-1].at.Before(at) {
+			n--
+		}
+		if n > 0 {
+			out = append(out, &record{typ: r.typ, id: r.id, versions: r.versions[:n]})
+		}
+	}
+	return out
 }

@@ -149,14 +149,17 @@ func members(ctx context.Context, x *session, id int64, name string) (out []stri
 	return out, err
 }
 
-// publish makes a set's number known, and its members unless they are nil.
+// publish makes a set's number and its members known.
 func (t *terms) publish(id int64, name string, patients []string) {
 	t.sub.Lock()
 	defer t.sub.Unlock()
-	if patients != nil {
-		t.subjects[id] = patients
-	}
-	t.subjectIDs[name] = id
+	t.subjects[id], t.subjectIDs[name] = patients, id
+}
+
+// subjectSet is the patients that a resource is of or names, under their number.
+type subjectSet struct {
+	id       int64
+	patients []string
 }
 
 // interner gives ids to new terms inside a change. Others learn of them when
@@ -165,17 +168,17 @@ type interner struct {
 	t       *terms
 	x       *session
 	known   *termSet
-	careful bool             // every change of the batch can be undone by itself
-	grown   bool             // known has classes that others don't know yet
-	pending map[string]int64 // subject sets not yet committed
-	changed []rowKey         // resources that the batch touched
+	careful bool                  // every change of the batch can be undone by itself
+	grown   bool                  // known has classes that others don't know yet
+	pending map[string]subjectSet // not yet committed, by name
+	changed []rowKey              // resources that the batch touched
 	// outcomes are the records that go to the outbox with the batch.
 	outcomes []outcome
 }
 
 func (t *terms) interner(ctx context.Context, x *session) (*interner, error) {
 	known, err := t.current(ctx, x)
-	return &interner{t: t, x: x, known: known, pending: map[string]int64{}}, err
+	return &interner{t: t, x: x, known: known, pending: map[string]subjectSet{}}, err
 }
 
 // commit makes the new terms known; the transaction has been committed.
@@ -187,8 +190,8 @@ func (in *interner) commit() {
 		}
 		in.t.mu.Unlock()
 	}
-	for name, id := range in.pending {
-		in.t.publish(id, name, nil) // who reads a set of it learns its members
+	for name, set := range in.pending {
+		in.t.publish(set.id, name, set.patients)
 	}
 }
 
@@ -200,7 +203,7 @@ func (in *interner) mark() termMark {
 
 type termMark struct {
 	classes  int
-	pending  map[string]int64
+	pending  map[string]subjectSet
 	outcomes int
 }
 
@@ -238,8 +241,8 @@ func (in *interner) subjects(ctx context.Context, patients []string) (int64, err
 		return 0, errNoID
 	}
 	name := setName(patients)
-	if id, ok := in.pending[name]; ok {
-		return id, nil
+	if set, ok := in.pending[name]; ok {
+		return set.id, nil
 	}
 	in.t.sub.RLock()
 	id, ok := in.t.subjectIDs[name]
@@ -250,7 +253,7 @@ func (in *interner) subjects(ctx context.Context, patients []string) (int64, err
 	q := in.x.statement().add("SELECT id FROM subject_set WHERE tenant=? AND name=?", tenantNumber, name)
 	if found, err := in.x.one(ctx, q.String(), q.args, &id); err != nil || found {
 		if err == nil {
-			in.t.publish(id, name, nil)
+			in.t.publish(id, name, slices.Clone(patients))
 		}
 		return id, err
 	}
@@ -268,7 +271,7 @@ func (in *interner) subjects(ctx context.Context, patients []string) (int64, err
 			return 0, fmt.Errorf("intern subjects: %w", err)
 		}
 	}
-	in.pending[name] = id
+	in.pending[name] = subjectSet{id, slices.Clone(patients)}
 	return id, nil
 }
 
