@@ -130,3 +130,31 @@ func TestIteratingIncludesGoOnUntilNothingIsNew(t *testing.T) {
 		r.do("adams", "GET", "Observation?"+query, "").is(t, 413)
 	}
 }
+
+// Chains go eight hops deep, forth, back and both; limits.chain says otherwise.
+func TestChainsGoEightHopsDeep(t *testing.T) {
+	r := newRig(t)
+	for n := range 10 {
+		o := obj{"resourceType": "Observation", "id": fmt.Sprint("step", n), "status": "final", "code": obj{"text": fmt.Sprint("text", n)}}
+		if n > 0 {
+			o["derivedFrom"] = []any{obj{"reference": fmt.Sprint("Observation/step", n-1)}}
+		}
+		r.put("importer", encode(o))
+	}
+	forth := func(hops int) string { return strings.Repeat("derived-from:Observation.", hops) }
+	back := func(hops int) string { return strings.Repeat("_has:Observation:derived-from:", hops) }
+	for query, want := range map[string]string{
+		forth(4) + "code:text=text2":                     "step6",
+		forth(8) + "code:text=text0":                     "step8",
+		strings.Repeat("derived-from.", 8) + "_id=step1": "step9",
+		back(8) + "code:text=text9":                      "step1",
+		back(5) + forth(3) + "_id=step6":                 "step4",
+	} {
+		if got := r.do("adams", "GET", "Observation?"+query, "").found(t, "match"); !slices.Equal(got, []string{want}) {
+			t.Errorf("%s found %v, want %s", query, got, want)
+		}
+	}
+	for _, query := range []string{forth(9), back(9), back(5) + forth(4)} {
+		r.do("adams", "GET", "Observation?"+query+"_id=step0", "").is(t, 400)
+	}
+}

@@ -43,7 +43,7 @@ type Parts struct {
 type Limits struct {
 	Entries  int // of a batch or transaction; 0 means 1000
 	Count    int // of a page; 0 means 500
-	Chain    int // hops of a chained parameter; 0 means 3
+	Chain    int // hops of a chained parameter; 0 means 8
 	Iterate  int // includes with :iterate; 0 means 5
 	PageLife time.Duration
 	URL      int           // bytes, of links to further pages; 0 means 8 KiB

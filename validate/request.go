@@ -21,7 +21,7 @@ type Parser struct {
 	Now        func() time.Time // for date comparisons with ap
 	MaxEntries int              // of a batch or transaction; 0 means 1000
 	MaxCount   int              // of a page; 0 means 500
-	MaxChain   int              // hops of a chain; 0 means 3
+	MaxChain   int              // hops of a chain; 0 means 8
 	MaxIncl    int              // _include:iterate; 0 means 5
 	MaxURL     int              // bytes of an entry's URL or condition; 0 means 8 KiB
 

@@ -29,7 +29,7 @@ type Options struct {
 	MaxCount     int // _count is lowered to it; 500
 	MaxParams    int // parameters of a query; 50
 	MaxValues    int // alternatives of one parameter, keys, names; 100
-	MaxChain     int // hops of a chain and _has together; 3
+	MaxChain     int // hops of a chain and _has together; 8
 	MaxIterate   int // includes with :iterate; 5
 
 	// Compartment restricts the search to one compartment, or is nil.
@@ -56,7 +56,7 @@ func (o Options) withDefaults() Options {
 	set(&o.MaxCount, 500)
 	set(&o.MaxParams, 50)
 	set(&o.MaxValues, 100)
-	set(&o.MaxChain, 3)
+	set(&o.MaxChain, 8)
 	set(&o.MaxIterate, 5)
 	o.Base = strings.TrimSuffix(o.Base, "/")
 	o.Strict = o.Strict || o.Condition

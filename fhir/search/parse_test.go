@@ -212,7 +212,7 @@ func TestBadQueriesAreRefused(t *testing.T) {
 		{"Observation", "code.text=1", search.Invalid, "code.text"},
 		{"Observation", "code-value-quantity=1", search.BadValue, "code-value-quantity"},
 		{"Observation", "code-value-quantity:exact=1$2", search.NotSupported, "code-value-quantity:exact"},
-		{"Observation", "encounter.patient.organization.partof.name=x", search.TooCostly, "encounter.patient.organization.partof.name"},
+		{"Observation", "encounter.patient.organization.partof.partof.partof.partof.partof.partof.name=x", search.TooCostly, "encounter.patient.organization.partof.partof.partof.partof.partof.partof.name"},
 		{"Patient", "_has:Observation:code:status=1", search.Invalid, "_has:Observation:code:status"},
 		{"Patient", "_has:Observation:encounter:code=1", search.Invalid, "_has:Observation:encounter:code"},
 		{"Patient", "_has:Observation:patient=1", search.Invalid, "_has:Observation:patient"},
