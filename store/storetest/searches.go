@@ -104,6 +104,9 @@ func (c *tally) add(found, all int) {
 func (c *tally) check(t *testing.T, percent int) {
 	t.Helper()
 	t.Logf("%d of %d queries found some of what there is", c.some, c.queries)
+	if testing.Short() {
+		percent /= 3 // of few queries the share varies
+	}
 	if c.some*100 < c.queries*percent {
 		t.Errorf("only %d of %d queries found some but not all", c.some, c.queries)
 	}
