@@ -302,3 +302,23 @@ func TestLinksOfLongSearchesCanBeFollowed(t *testing.T) {
 	r.do("adams", "POST", "Observation/_search", long(8), form).refused(t, 413, "http._count")
 	r.do("adams", "POST", "Observation/_search", strings.Replace(long(8), "_count=1", "_count=2", 1), form).is(t, 200)
 }
+
+// A chain that may lead to any type arrives at what the caller can see, and
+// nowhere else: not at what is hidden, not at what it does not know.
+func TestAChainThatMayLeadAnywhereArrivesAtWhatIsSeen(t *testing.T) {
+	r := newRig(t)
+	r.put("importer", withID(patient("1", "Amy"), "amy"))
+	r.put("importerS", withID(patient("2", "Ben"), "ben"))
+	pointing := func(to string) string {
+		return r.create("adams", strings.Replace(heartRate, `"code":`, `"focus":[{"reference":"`+to+`"}],"code":`, 1))
+	}
+	seen, hidden, absent := pointing("Patient/amy"), pointing("Patient/ben"), pointing("Patient/nobody")
+	for query, want := range map[string][]string{
+		"focus._id=amy": {seen}, "focus._id=ben": {}, "focus._id=nobody": {}, "focus.identifier=urn:mrn|1": {seen}, "focus.identifier=urn:mrn|2": {},
+		"focus._lastUpdated=gt2000": {seen},
+	} {
+		if got := r.do("adams", "GET", "Observation?"+query, "").found(t, "match"); !slices.Equal(got, want) && len(got)+len(want) > 0 {
+			t.Errorf("%s: %v, want %v of %v", query, got, want, []string{seen, hidden, absent})
+		}
+	}
+}

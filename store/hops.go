@@ -22,11 +22,17 @@ func (t *Snapshot) chain(q *statement, e search.Chain, a alias) error {
 		" AND "+to+".tenant="+ref+".tenant AND "+to+".type=? AND "+to+".id="+ref+".v AND "+to+".deleted=0 AND ",
 		tenantNumber, paramKey(e.Param, search.Whole), e.Target, typeNumber(e.Target))
 	target := alias{rid: to + ".rid", class: to + ".class", subject: to + ".subject", typ: e.Target}
-	if err := t.where(q, v, target); err != nil {
+	return t.arrive(q, v, e.Where, target)
+}
+
+// arrive ends a hop's subquery at the resource that it leads to: the caller can
+// see it, and the condition holds of it.
+func (t *Snapshot) arrive(q *statement, v *visibility, where search.Expr, at alias) error {
+	if err := t.where(q, v, at); err != nil {
 		return err
 	}
 	q.add(" AND ")
-	if err := t.expr(q, e.Where, target); err != nil {
+	if err := t.expr(q, where, at); err != nil {
 		return err
 	}
 	q.add(")")
@@ -54,14 +60,9 @@ func (t *Snapshot) chains(q *statement, list search.Or, param *r4.SearchParam, a
 		q.add(" OR "+t.x.dialect.byRID+ref+".x=? AND EXISTS (SELECT 1 FROM resource "+to+" WHERE "+to+".tenant=? AND "+to+".type=? AND "+to+".id="+ref+".v AND "+to+".deleted=0 AND ",
 			e.Target, tenantNumber, typeNumber(e.Target))
 		target := alias{rid: to + ".rid", class: to + ".class", subject: to + ".subject", typ: e.Target}
-		if err := t.where(q, v, target); err != nil {
+		if err := t.arrive(q, v, e.Where, target); err != nil {
 			return err
 		}
-		q.add(" AND ")
-		if err := t.expr(q, e.Where, target); err != nil {
-			return err
-		}
-		q.add(")")
 	}
 	q.add("))")
 	return nil
@@ -103,13 +104,5 @@ func (t *Snapshot) has(q *statement, e search.Has, a alias) error {
 		" AND "+ref+".tenant="+self+".tenant AND "+ref+".param=? AND "+ref+".v="+self+".id AND "+ref+".x=? AND ",
 		tenantNumber, paramKey(e.Param, search.Whole), a.typ)
 	source := alias{rid: ref + ".rid", class: ref + ".class", subject: ref + ".subject", typ: e.Source}
-	if err := t.where(q, v, source); err != nil {
-		return err
-	}
-	q.add(" AND ")
-	if err := t.expr(q, e.Where, source); err != nil {
-		return err
-	}
-	q.add(")")
-	return nil
+	return t.arrive(q, v, e.Where, source)
 }
