@@ -19,9 +19,10 @@ var floors = [][]string{
 	{"fhir/search"},
 	{"fhir"},
 	{"gate"},
-	{"audit", "authn", "authz", "label", "validate", "transport", "signature", "attachment", "datapolicy", "narrative"},
+	{"audit", "authn", "authz", "label", "validate", "transport", "vault", "signature", "attachment", "datapolicy", "narrative"},
 	{"store", "upstream"},
-	{"store/storetest", "smart", "registry", "scan", "ui"},
+	{"store/storetest", "vault/vaulttest", "ui", "smart/client", "smart/person", "smart/federation", "smart/scope", "smart/mail"},
+	{"smart", "registry", "scan"},
 	{""},
 	{"cmd/firebreak", "cmd/bench", "fhir/r4/generate"},
 }

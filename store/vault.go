@@ -1,0 +1,160 @@
+package store
+
+import (
+	"context"
+
+	"firebreak/vault"
+)
+
+// Vault is the table of what the authorization server keeps. Its changes share
+// commits with all others.
+func (s *Store) Vault() vault.Table { return vaultTable{s} }
+
+type vaultTable struct{ s *Store }
+
+// Shared is vault.Table's.
+func (t vaultTable) Shared() bool { return t.s.dialect.shared }
+
+// Row is vault.Table's.
+func (t vaultTable) Row(ctx context.Context, kind, name string, now int64) (r vault.Row, found bool, err error) {
+	r.Kind, r.Name = kind, name
+	err = t.read(ctx, func(x *session) error {
+		q := x.statement().add("SELECT rev, ends, body FROM vault WHERE tenant=? AND kind=? AND entry=? AND ends>?", tenantNumber, kind, name, now)
+		found, err = x.one(ctx, q.String(), q.args, &r.Rev, &r.Until, &r.Body)
+		return err
+	})
+	return r, found, err
+}
+
+// Rows is vault.Table's.
+func (t vaultTable) Rows(ctx context.Context, kind, tag, after string, limit int, now int64) (out []vault.Row, err error) {
+	err = t.read(ctx, func(x *session) error {
+		q := x.statement().add("SELECT v.entry, v.rev, v.ends, v.body FROM ")
+		if tag == "" {
+			q.add("vault v WHERE v.tenant=? AND v.kind=? AND v.entry>?", tenantNumber, kind, after)
+		} else {
+			q.add("vault_tag g JOIN vault v ON v.tenant=g.tenant AND v.kind=g.kind AND v.entry=g.entry WHERE g.tenant=? AND g.kind=? AND g.tag=? AND g.entry>?",
+				tenantNumber, kind, tag, after)
+		}
+		q.add(" AND v.ends>? ORDER BY v.entry LIMIT ?", now, limit)
+		rows, err := x.query(ctx, q.String(), q.args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			r := vault.Row{Kind: kind}
+			if err := rows.Scan(&r.Name, &r.Rev, &r.Until, &r.Body); err != nil {
+				return err
+			}
+			out = append(out, r)
+		}
+		return rows.Err()
+	})
+	return out, err
+}
+
+func (t vaultTable) read(ctx context.Context, fn func(*session) error) error {
+	x, err := t.s.reader(ctx)
+	if err != nil {
+		return available(err)
+	}
+	defer t.s.give(x)
+	return available(fn(x))
+}
+
+// Apply is vault.Table's. All conditions are looked at before anything is
+// written, so that one that does not hold costs other changes nothing.
+func (t vaultTable) Apply(ctx context.Context, changes []vault.Change, now int64) error {
+	return t.s.Change(ctx, nil, nil, func(tx *Tx) error {
+		was := make([]bool, len(changes))
+		for i := range changes {
+			var err error
+			if was[i], err = tx.vaultHolds(&changes[i], now); err != nil {
+				return err
+			}
+		}
+		for i := range changes {
+			if err := tx.vaultPut(&changes[i], was[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// vaultHolds is whether there may be a row, if the change's condition holds.
+func (t *Tx) vaultHolds(c *vault.Change, now int64) (there bool, err error) {
+	if c.Was == vault.Whatever {
+		return true, nil
+	}
+	var rev, ends int64
+	q := t.x.statement().add("SELECT rev, ends FROM vault WHERE tenant=? AND kind=? AND entry=?", tenantNumber, c.Kind, c.Name)
+	there, err = t.x.one(t.ctx, q.String(), q.args, &rev, &ends)
+	live := there && ends > now
+	switch {
+	case err != nil:
+		return false, err
+	case live != (c.Was != vault.Absent), live && rev != c.Was:
+		return false, vault.ErrChanged
+	}
+	return there, nil
+}
+
+func (t *Tx) vaultPut(c *vault.Change, there bool) error {
+	if there { // what was never there has no tags
+		q := t.x.statement().add("DELETE FROM vault_tag WHERE tenant=? AND kind=? AND entry=?", tenantNumber, c.Kind, c.Name)
+		if err := t.x.exec(t.ctx, q.String(), q.args...); err != nil {
+			return err
+		}
+	}
+	if c.Delete {
+		q := t.x.statement().add("DELETE FROM vault WHERE tenant=? AND kind=? AND entry=?", tenantNumber, c.Kind, c.Name)
+		return t.x.exec(t.ctx, q.String(), q.args...)
+	}
+	q := t.x.statement().add(`INSERT INTO vault (tenant, kind, entry, rev, ends, body) VALUES (?,?,?,?,?,?)
+		ON CONFLICT (tenant, kind, entry) DO UPDATE SET rev=excluded.rev, ends=excluded.ends, body=excluded.body`,
+		tenantNumber, c.Kind, c.Name, c.Rev, c.Until, c.Body)
+	if err := t.x.exec(t.ctx, q.String(), q.args...); err != nil {
+		return err
+	}
+	for _, tag := range c.Tags {
+		q = t.x.statement().add("INSERT INTO vault_tag (tenant, kind, tag, entry) VALUES (?,?,?,?) ON CONFLICT DO NOTHING", tenantNumber, c.Kind, tag, c.Name)
+		if err := t.x.exec(t.ctx, q.String(), q.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Sweep is vault.Table's.
+func (t vaultTable) Sweep(ctx context.Context, limit int, now int64) (n int, err error) {
+	err = t.s.Change(ctx, nil, nil, func(tx *Tx) error {
+		n = 0
+		q := tx.x.statement().add("SELECT kind, entry FROM vault WHERE tenant=? AND ends<=? ORDER BY ends LIMIT ?", tenantNumber, now, limit)
+		rows, err := tx.x.query(tx.ctx, q.String(), q.args...)
+		if err != nil {
+			return err
+		}
+		var over []vault.Change
+		for rows.Next() {
+			c := vault.Change{Was: vault.Whatever, Delete: true}
+			if err := rows.Scan(&c.Kind, &c.Name); err != nil {
+				rows.Close()
+				return err
+			}
+			over = append(over, c)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		for i := range over {
+			if err := tx.vaultPut(&over[i], true); err != nil {
+				return err
+			}
+		}
+		n = len(over)
+		return nil
+	})
+	return n, err
+}
