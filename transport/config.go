@@ -46,6 +46,8 @@ type Config struct {
 	ClientCAs                *x509.CertPool
 	RequireClientCertificate bool
 
+	Web Web // what is served beside FHIR
+
 	Limits Limits
 	// AllowedOrigins may call the API from a browser (CORS), matched exactly:
 	// "https://app.example.org". No wildcard.

@@ -14,7 +14,7 @@ type fixed struct {
 }
 
 // alwaysSent are they (security.html, and security-page C10: a browser that
-// opens an answer must run nothing of it). No answer can change them.
+// opens an answer must run nothing of it). No answer of FHIR's can change them.
 func alwaysSent() []fixed {
 	return []fixed{
 		{"Cache-Control", []string{"no-store"}},
@@ -66,6 +66,9 @@ func (x *exchange) begin(length int) {
 	for i := range x.s.always {
 		h[x.s.always[i].name] = x.s.always[i].value
 	}
+	for i := range x.own {
+		h[x.own[i].name] = x.own[i].value
+	}
 	h["X-Request-Id"] = x.id[:]
 	if x.id[0] == "" { // refused before the header was read
 		x.id[0] = x.visit
@@ -77,6 +80,9 @@ func (x *exchange) begin(length int) {
 		h["Content-Type"] = []string{"application/octet-stream"} // or net/http guesses
 	}
 	delete(h, "Set-Cookie")
+	if len(x.setCookies) > 0 {
+		h["Set-Cookie"] = x.setCookies
+	}
 	delete(h, "Server")
 	if hasBody(x.status) && h["Content-Length"] == nil {
 		x.length[0] = strconv.Itoa(length)

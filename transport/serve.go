@@ -25,7 +25,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		x.refuse(bad)
 		return
 	}
-	if x.preflight() {
+	if !x.web && x.preflight() {
 		return
 	}
 	defer func() { s.bodies.Add(-x.held) }()
@@ -33,6 +33,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.crowd.await(x, func() { x.req.Body, bad = x.readBody() })
 	if bad != none {
 		x.refuse(bad)
+		return
+	}
+	if x.web {
+		x.serveWeb()
 		return
 	}
 	reply, bad := x.answer()
@@ -69,7 +73,10 @@ func (x *exchange) admit() refusal {
 		return bad
 	}
 	path, ok := below(t.path, s.prefix)
-	if !ok {
+	switch {
+	case x.isWeb(t):
+		return x.bodiless()
+	case !ok:
 		return outside
 	}
 	x.route = route(path)
@@ -78,8 +85,16 @@ func (x *exchange) admit() refusal {
 	x.req.Peer = peer(r.RemoteAddr)
 	x.req.ClientCertificate = fingerprint(r.TLS)
 	x.share()
-	if r.ContentLength != 0 && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions) {
-		return noBody
+	return x.bodiless()
+}
+
+// bodiless refuses a body where none has a meaning.
+func (x *exchange) bodiless() refusal {
+	switch x.r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		if x.r.ContentLength != 0 {
+			return noBody
+		}
 	}
 	return none
 }
@@ -188,4 +203,7 @@ type exchange struct {
 	dropped     bool
 	id, related [1]string
 	length      [1]string
+	web         bool     // it is not FHIR's
+	own         []fixed  // header fields over those that every answer carries
+	setCookies  []string // Set-Cookie
 }
