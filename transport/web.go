@@ -38,7 +38,7 @@ type WebRequest struct {
 	Accept        string
 	Authorization string
 	Origin        string
-	Site          string            // Sec-Fetch-Site
+	Site          string // Sec-Fetch-Site
 	DPoP          string
 	Cookies       map[string]string // those named __Host-…, of which there is only one each
 	Certificate   string            // SHA-256 of the client's certificate in hexadecimal
