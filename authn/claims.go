@@ -36,15 +36,18 @@ func readClaims(c fhirjson.Node, issuer Issuer) (Token, error) {
 		ACR:          r.text(or(names.ACR, "acr")),
 		Scope:        r.scope(names.Scope),
 		Purpose:      r.one(or(names.Purpose, "purpose_of_use")),
+		Grant:        r.text("grant"),
+		Session:      r.text("sid"),
+		Type:         Bearer,
+		Confirmation: r.confirmation(),
+		AuthTime:     r.date("auth_time"),
 		IssuedAt:     r.date("iat"),
 		NotBefore:    r.date("nbf"),
 		Expires:      r.date("exp"),
 	}
 	audience := r.list("aud")
-	// A token bound to a key (RFC 7800, RFC 8705, RFC 9449) is worthless to a
-	// thief only if the proof is asked for. Until it is, such a token is refused.
-	if c.Field("cnf").Exists() {
-		r.refuse(bound)
+	if t.Confirmation.Key != "" {
+		t.Type = DPoP
 	}
 	if r.why != "" {
 		return Token{}, invalidToken(r.why)

@@ -1,8 +1,9 @@
-// Package authn says who is asking. This part serves OAuth 2.0 bearer tokens
-// (RFC 6750) that are JWTs (RFC 7519, RFC 9068) signed by configured issuers,
-// with the claims of SMART App Launch 2.2. It does not decide what the caller
-// may do: that is authz. A user-level token without fhirUser is let through
-// here with the field empty, and authz denies it.
+// Package authn says who is asking. It serves OAuth 2.0 access tokens that are
+// JWTs (RFC 7519, RFC 9068) signed by configured issuers, with the claims of
+// SMART App Launch 2.2: bearer tokens (RFC 6750), and those that are bound to a
+// key (DPoP, RFC 9449) or to a client's certificate (RFC 8705 §3). It does not
+// decide what the caller may do: that is authz. A user-level token without
+// fhirUser is let through here with the field empty, and authz denies it.
 //
 // Algorithms are chosen by configuration, never by the token (RFC 8725 §3.1);
 // keys come from the issuer's key set, never from the token (§3.5, §3.10).
@@ -14,7 +15,6 @@ package authn
 
 import (
 	"errors"
-	"net/http"
 	"slices"
 	"time"
 )
@@ -43,7 +43,15 @@ type Token struct {
 	Roles        []string
 	Purpose      string // purpose of use, one code
 	ACR          string // authentication context class, OpenID Connect Core §2
+	Grant        string // grant; what was granted, at our own authorization server
+	Session      string // sid; the sign-in's session, OpenID Connect Back-Channel Logout §2.1
 
+	// Type is how the token must be sent. Confirmation is what its sender must
+	// prove; who gets a Token from Verify or VerifyRequest knows that it was.
+	Type         Scheme
+	Confirmation Confirmation
+
+	AuthTime            time.Time // auth_time, OpenID Connect Core §2; zero where the token does not say
 	IssuedAt, NotBefore time.Time // zero where the token does not say
 	Expires             time.Time
 
@@ -58,32 +66,4 @@ func (t Token) clone() Token {
 	t.Organization = slices.Clone(t.Organization)
 	t.Roles = slices.Clone(t.Roles)
 	return t
-}
-
-// Refusal is why a request was not authenticated, in the terms of RFC 6750 §3.
-// Its texts are literals of this package: nothing of the token is ever echoed.
-type Refusal struct {
-	Status      int    // 400 or 401
-	Code        string // "invalid_request", "invalid_token", or "" when no bearer token was sent (§3.1)
-	Description string // fit for error_description: printable ASCII without '"' and '\'
-}
-
-func (r *Refusal) Error() string { return r.Description }
-
-// literal keeps run-time text out of refusals: only constants convert to it
-// without saying so.
-type literal string
-
-func invalidToken(why literal) *Refusal {
-	return &Refusal{Status: http.StatusUnauthorized, Code: "invalid_token", Description: string(why)}
-}
-
-func invalidRequest(why literal) *Refusal {
-	return &Refusal{Status: http.StatusBadRequest, Code: "invalid_request", Description: string(why)}
-}
-
-// noToken carries no error code: RFC 6750 §3.1 wants none where the request has
-// no authentication information, or some of a scheme that is not supported.
-func noToken(why literal) *Refusal {
-	return &Refusal{Status: http.StatusUnauthorized, Description: string(why)}
 }

@@ -79,17 +79,7 @@ func (f *forger) claims(changes map[string]string) string {
 		{"aud", string(fhirjson.Quote(f.issuer.Audience[0]))}, {"exp", at(5 * time.Minute)},
 		{"nbf", at(-time.Second)}, {"iat", at(-time.Second)}, {"jti", `"1"`},
 	}
-	var members []string
-	for _, m := range base {
-		value, changed := changes[m[0]]
-		if !changed {
-			value = m[1]
-		}
-		if value != "" {
-			members = append(members, `"`+m[0]+`":`+value)
-		}
-	}
-	return "{" + strings.Join(members, ",") + "}"
+	return object(base, changes)
 }
 
 func (f *forger) good() string { return f.own.sign(f.header(""), f.claims(nil)) }
@@ -222,7 +212,7 @@ func (f *forger) contents() []forgery {
 		stranger += "x"
 	}
 	twice := strings.TrimSuffix(f.claims(nil), "}") + `,"sub":"self-test"}`
-	cnf := strings.TrimSuffix(f.claims(nil), "}") + `,"cnf":{"jkt":"AAAA"}}`
+	print := `"` + encode(strings.Repeat("x", 32)) + `"`
 	long := strings.TrimSuffix(f.claims(nil), "}") + `,"x":"` + strings.Repeat("x", MaxTokenBytes) + `"}`
 	return []forgery{
 		{"unknown issuer", sign("iss", `"https://evil.example"`), unknownIssuer},
@@ -241,7 +231,13 @@ func (f *forger) contents() []forgery {
 		{"negative start", sign("nbf", `-1`), badTime},
 		{"not yet valid", sign("nbf", at(time.Hour)), tooEarly},
 		{"issued in the future", sign("iat", at(time.Hour)), fromFuture},
-		{"bound to a key, shown without proof", f.own.sign(f.header(""), cnf), bound},
+		{"bound to a key, sent as Bearer", sign("cnf", `{"jkt":`+print+`}`), boundToKey},
+		{"bound to a certificate that is not shown", sign("cnf", `{"x5t#S256":`+print+`}`), boundToCertificate},
+		{"bound to a key in the token", sign("cnf", `{"jwk":{}}`), badConfirmation},
+		{"bound in a second, unknown way", sign("cnf", `{"x5t#S256":`+print+`,"kid":"1"}`), badConfirmation},
+		{"bound to nothing", sign("cnf", `{}`), badConfirmation},
+		{"bound to null", sign("cnf", `null`), badConfirmation},
+		{"bound to a thumbprint that is none", sign("cnf", `{"jkt":"AAAA"}`), badConfirmation},
 		{"a claim twice", f.own.sign(f.header(""), twice), badClaimsJSON},
 		{"claims that are no object", f.own.sign(f.header(""), `["self-test"]`), badClaimsJSON},
 		{"too long", f.own.sign(f.header(""), long), tooLong},

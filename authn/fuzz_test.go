@@ -1,9 +1,11 @@
 package authn
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -99,6 +101,42 @@ func FuzzKeySet(f *testing.F) {
 			if fits == 0 || len(set.keys) > maxKeys {
 				t.Fatalf("unusable key kept: %+v", k)
 			}
+		}
+	})
+}
+
+// alwaysFirst remembers nothing, so that a fuzzed proof may be tried again.
+type alwaysFirst struct{}
+
+func (alwaysFirst) Once(context.Context, string, time.Time) (bool, error) { return true, nil }
+
+// FuzzProof changes good proofs and forgeries in any way: only the good proofs
+// themselves may pass, and every other answer is a Refusal.
+func FuzzProof(f *testing.F) {
+	d := newDesk(f, jose.ES256, nil)
+	p, other := testProver(f, "client", jose.ES256), testProver(f, "other client", jose.ES256)
+	d.v.proofs, _ = NewProofs(ProofConfig{Clock: d.clk, Replay: alwaysFirst{}})
+	token := d.bound(p)
+	good := p.proof(token, nil, nil)
+	f.Add(good)
+	pass := map[string]bool{good: true}
+	for _, c := range p.forgeries(token, other) {
+		for _, proof := range c.DPoP {
+			f.Add(proof)
+			// Some are bad only for what they are sent with: two at once, as Bearer.
+			if c.want == manyProofs || c.want == boundToKey {
+				pass[proof] = true
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, proof string) {
+		_, err := d.v.VerifyRequest(noContext, p.request(token, proof))
+		var r *Refusal
+		switch {
+		case err == nil && !pass[proof]:
+			t.Fatalf("accepted: %q", proof)
+		case err != nil && (!errors.As(err, &r) || r.Status != 401 || r.Scheme != DPoP || r.Description == ""):
+			t.Fatalf("error = %#v, want a Refusal", err)
 		}
 	})
 }

@@ -31,6 +31,9 @@ var supported = []jose.SignatureAlgorithm{
 type Config struct {
 	Issuers   []Issuer // at least one; names are unique
 	CacheSize int      // verified tokens remembered, about 1 KB each; 0 means 16384
+	// Replay remembers the DPoP proofs that were used; nil means a Memory. Nodes
+	// of one service that do not share one let each proof through once per node.
+	Replay Replay
 }
 
 // Issuer is one authorization server whose access tokens are accepted.

@@ -20,21 +20,15 @@ type compact struct {
 	raw     string
 	alg     jose.SignatureAlgorithm
 	kid     string // "" when the header has none: an empty kid is refused
+	typ     string // in lower case, without "application/"; "" when there is none
 	payload []byte
 }
 
 // parseCompact reads the form and the header strictly, before and apart from
 // the JOSE library, which is lenient about duplicate members and base64.
 func parseCompact(raw string) (compact, error) {
-	head, rest, _ := strings.Cut(raw, ".")
-	body, sig, ok := strings.Cut(rest, ".")
-	if !ok || head == "" || body == "" || sig == "" {
-		return compact{}, invalidToken(notCompact)
-	}
-	header, ok1 := decodeStrict(head)
-	payload, ok2 := decodeStrict(body)
-	_, ok3 := decodeStrict(sig)
-	if !ok1 || !ok2 || !ok3 {
+	header, payload, ok := splitCompact(raw)
+	if !ok {
 		return compact{}, invalidToken(notCompact)
 	}
 	c := compact{raw: raw, payload: payload}
@@ -42,6 +36,20 @@ func parseCompact(raw string) (compact, error) {
 		return compact{}, err
 	}
 	return c, nil
+}
+
+// splitCompact is the header and the payload of a JWS whose three parts are
+// there and properly encoded.
+func splitCompact(raw string) (header, payload []byte, ok bool) {
+	head, rest, _ := strings.Cut(raw, ".")
+	body, sig, ok := strings.Cut(rest, ".")
+	if !ok || head == "" || body == "" || sig == "" {
+		return nil, nil, false
+	}
+	header, ok1 := decodeStrict(head)
+	payload, ok2 := decodeStrict(body)
+	_, ok3 := decodeStrict(sig)
+	return header, payload, ok1 && ok2 && ok3
 }
 
 // decodeStrict is base64url without padding, and only the one encoding of each
@@ -88,19 +96,18 @@ func (c *compact) readHeader(header []byte) error {
 	if kid.Exists() && (kid.Kind() != fhirjson.String || kid.Text() == "") {
 		return invalidToken(badHeaderJSON)
 	}
-	if typ.Exists() && !accessTokenType(typ.Text()) {
+	// typ is a media type, so its case and the prefix "application/" do not
+	// matter (RFC 7515 §4.1.9, RFC 9068 §4).
+	c.typ = strings.TrimPrefix(strings.ToLower(typ.Text()), "application/")
+	if typ.Exists() && c.typ != "jwt" && c.typ != accessTokenType {
 		return invalidToken(badType)
 	}
 	c.alg, c.kid = jose.SignatureAlgorithm(alg.Text()), kid.Text()
 	return nil
 }
 
-// accessTokenType: typ is a media type, so its case and the prefix
-// "application/" do not matter (RFC 7515 §4.1.9, RFC 9068 §4).
-func accessTokenType(typ string) bool {
-	typ = strings.TrimPrefix(strings.ToLower(typ), "application/")
-	return typ == "jwt" || typ == "at+jwt"
-}
+// accessTokenType: RFC 9068 §2.1.
+const accessTokenType = "at+jwt"
 
 // verify succeeds when a key of the set that fits verifies the signature. The
 // caller has checked that the algorithm is one the issuer may use.

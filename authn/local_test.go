@@ -34,7 +34,7 @@ func TestMintedTokensVerify(t *testing.T) {
 	got, err := v.Verify(noContext, "Bearer "+raw)
 	want := Token{Issuer: localConfig.Name, Subject: "anna", ClientID: "app", JTI: got.JTI, Scope: "user/*.rs",
 		FHIRUser: "Practitioner/anna", Patient: "p1", Organization: []string{"Organization/o1"}, Roles: []string{"nurse", "a\"b"},
-		Purpose: "TREAT", ACR: "mfa", IssuedAt: start, NotBefore: start, Expires: start.Add(time.Hour), Hash: got.Hash}
+		Purpose: "TREAT", ACR: "mfa", Type: Bearer, IssuedAt: start, NotBefore: start, Expires: start.Add(time.Hour), Hash: got.Hash}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Verify = %+v, %v, want %+v", got, err, want)
 	}

@@ -24,6 +24,10 @@ import (
 // it takes milliseconds; two RSA keys, where needed, take some tenths of a second.
 func (v *Verifier) SelfTest() error {
 	ring := keyring{}
+	proofs, err := NewProofs(ProofConfig{Clock: v.clock})
+	if err != nil {
+		return fmt.Errorf("authn: self-test: %w", err)
+	}
 	for _, issuer := range v.issuers {
 		for _, alg := range issuer.Algorithms {
 			f, keys, err := newForger(issuer.Issuer, jose.SignatureAlgorithm(alg), v.clock.Now(), ring)
@@ -32,9 +36,9 @@ func (v *Verifier) SelfTest() error {
 			}
 			shadow := &Verifier{
 				issuers: map[string]*trusted{issuer.Name: {f.issuer, fixedKeys{keys}}},
-				clock:   v.clock, cache: newCache(shards),
+				clock:   v.clock, cache: newCache(shards), proofs: proofs,
 			}
-			if err := f.judge(shadow.Verify); err != nil {
+			if err := errors.Join(f.judge(shadow.Verify), f.judgeProofs(shadow.VerifyRequest, ring)); err != nil {
 				return fmt.Errorf("authn: self-test of issuer %q with %s: %w", issuer.Name, alg, err)
 			}
 		}

@@ -18,6 +18,7 @@ type Verifier struct {
 	issuers map[string]*trusted
 	clock   clock.Clock
 	cache   *cache
+	proofs  *Proofs
 }
 
 // New makes a Verifier. Key files are read now, and one that is missing or
@@ -34,7 +35,11 @@ func New(cfg Config, clk clock.Clock, egress http.RoundTripper) (*Verifier, erro
 	if cfg.CacheSize == 0 {
 		cfg.CacheSize = defaultCacheSize
 	}
-	v := &Verifier{issuers: map[string]*trusted{}, clock: clk, cache: newCache(cfg.CacheSize)}
+	proofs, err := NewProofs(ProofConfig{Clock: clk, Replay: cfg.Replay})
+	if err != nil {
+		return nil, err
+	}
+	v := &Verifier{issuers: map[string]*trusted{}, clock: clk, cache: newCache(cfg.CacheSize), proofs: proofs}
 	for n, i := range cfg.Issuers {
 		if _, twice := v.issuers[i.Name]; twice {
 			return nil, fmt.Errorf("authn: issuer %d: its Name is used twice", n)
@@ -48,16 +53,37 @@ func New(cfg Config, clk clock.Clock, egress http.RoundTripper) (*Verifier, erro
 	return v, nil
 }
 
-// Verify reads the value of the Authorization header ("" when there is none)
-// and returns what its bearer token says.
-//
-// Errors: *Refusal says what the client did wrong. Any other error wraps
-// ErrKeysUnavailable or is ctx's; the token may be good, and is denied.
+// Verify is VerifyRequest for a request of which only the Authorization header
+// is known: bound tokens are refused.
 func (v *Verifier) Verify(ctx context.Context, authorization string) (Token, error) {
-	raw, err := bearer(authorization)
+	return v.VerifyRequest(ctx, Credentials{Authorization: authorization})
+}
+
+// VerifyRequest returns what the request's access token says, when the token is
+// good and the request proves all that the token's confirmation asks for.
+//
+// Errors: *Refusal says what the client did wrong. Any other is the server's
+// trouble (ErrKeysUnavailable among them) or ctx's; the token may be good, and
+// is denied.
+func (v *Verifier) VerifyRequest(ctx context.Context, c Credentials) (Token, error) {
+	raw, scheme, err := credential(c.Authorization)
 	if err != nil {
-		return Token{}, err
+		return Token{}, onScheme(scheme, err)
 	}
+	tok, err := v.token(ctx, raw)
+	if err != nil {
+		return Token{}, onScheme(scheme, err)
+	}
+	if scheme != Bearer || tok.Confirmation != (Confirmation{}) {
+		if err := v.possesses(ctx, c, scheme, raw, tok.Confirmation); err != nil {
+			return Token{}, onScheme(scheme, err)
+		}
+	}
+	return tok, nil
+}
+
+// token is what the token says, remembered or verified now.
+func (v *Verifier) token(ctx context.Context, raw string) (Token, error) {
 	// Looking up by digest is not constant time and need not be: time can tell
 	// about the digests of tokens remembered, and a digest yields no token.
 	var room [2048]byte // a token of the usual size is hashed without a copy on the heap
@@ -164,27 +190,6 @@ func inTime(t Token, now time.Time, leeway time.Duration) error {
 		return invalidToken(fromFuture)
 	}
 	return nil
-}
-
-// bearer takes the token out of the header: RFC 6750 §2.1, with the scheme in
-// any case and one or more spaces (RFC 9110 §11.1, §11.4). Its characters are
-// looked at in verify: those of a token that is remembered were.
-func bearer(authorization string) (string, error) {
-	if authorization == "" {
-		return "", noToken(absent)
-	}
-	scheme, token, _ := strings.Cut(authorization, " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", noToken(otherScheme)
-	}
-	token = strings.TrimLeft(token, " ")
-	if token == "" {
-		return "", invalidRequest(badHeader)
-	}
-	if len(token) > MaxTokenBytes {
-		return "", invalidToken(tooLong)
-	}
-	return token, nil
 }
 
 // b64token: RFC 6750 §2.1. What lies outside is no token of any kind, and also

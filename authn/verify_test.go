@@ -23,13 +23,15 @@ func TestVerifyReadsEveryClaim(t *testing.T) {
 	d := newDesk(t, jose.ES256, func(i *Issuer) { i.FHIRBases = []string{testAud} })
 	claims := strings.TrimSuffix(d.claims(nil), "}") + `,"client_id":"app","azp":"app",
 		"scope":"user/Patient.rs  user/Observation.rs?category=http://x|laboratory","fhirUser":"https://fhir.example/r4/Practitioner/p1",
-		"patient":"123","roles":["nurse","tutor"],"organization":"Organization/o1","purpose_of_use":["TREAT"],"acr":"urn:x","other":{"a":[1]}}`
+		"patient":"123","roles":["nurse","tutor"],"organization":"Organization/o1","purpose_of_use":["TREAT"],"acr":"urn:x","other":{"a":[1]},
+		"grant":"g1","sid":"s1","auth_time":` + strconv.FormatInt(start.Add(-time.Hour).Unix(), 10) + `}`
 	raw := d.own.sign(d.header(`,"x5t":"ignored"`), claims)
 	want := Token{
 		Issuer: testIss, Subject: "self-test", ClientID: "app", JTI: "1",
 		Scope:    "user/Patient.rs user/Observation.rs?category=http://x|laboratory",
 		FHIRUser: "Practitioner/p1", Patient: "123", Roles: []string{"nurse", "tutor"},
-		Organization: []string{"Organization/o1"}, Purpose: "TREAT", ACR: "urn:x",
+		Organization: []string{"Organization/o1"}, Purpose: "TREAT", ACR: "urn:x", Grant: "g1", Session: "s1", Type: Bearer,
+		AuthTime: start.Add(-time.Hour),
 		IssuedAt: start.Add(-time.Second), NotBefore: start.Add(-time.Second), Expires: start.Add(5 * time.Minute),
 		Hash: sha256.Sum256([]byte(raw)),
 	}
@@ -45,7 +47,7 @@ func TestVerifyReadsEveryClaim(t *testing.T) {
 func TestAbsentClaimsAreZero(t *testing.T) {
 	d := newDesk(t, jose.ES256, nil)
 	got, err := d.verify(d.with(map[string]string{"nbf": "", "iat": "", "jti": ""}))
-	want := Token{Issuer: testIss, Subject: "self-test", Expires: start.Add(5 * time.Minute), Hash: got.Hash}
+	want := Token{Issuer: testIss, Subject: "self-test", Type: Bearer, Expires: start.Add(5 * time.Minute), Hash: got.Hash}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Verify = %+v, %v, want %+v", got, err, want)
 	}
@@ -170,7 +172,8 @@ func TestHeaderFieldForms(t *testing.T) {
 		{"other case, more spaces", "bEARER   " + good, 0, "", ""},
 		{"absent", "", 401, "", absent},
 		{"Basic", "Basic dTpw", 401, "", otherScheme},
-		{"DPoP", "DPoP " + good, 401, "", otherScheme},
+		{"bearer token as DPoP", "dpop " + good, 401, "invalid_token", notBound},
+		{"DPoP without token", "DPoP", 400, "invalid_request", badHeader},
 		{"no scheme", good, 401, "", otherScheme},
 		{"tab", "Bearer\t" + good, 401, "", otherScheme},
 		{"no token", "Bearer", 400, "invalid_request", badHeader},
