@@ -49,6 +49,9 @@ func readClaims(c fhirjson.Node, issuer Issuer) (Token, error) {
 	if t.Confirmation.Key != "" {
 		t.Type = DPoP
 	}
+	if !accessToken(c) {
+		r.refuse(otherKind)
+	}
 	if r.why != "" {
 		return Token{}, invalidToken(r.why)
 	}
@@ -72,6 +75,23 @@ func readClaims(c fhirjson.Node, issuer Issuer) (Token, error) {
 		t.FHIRUser = user
 	}
 	return t, nil
+}
+
+// accessToken refuses other tokens of the same issuer, signed by the same keys
+// (RFC 8725 §3.11 and §3.12): what only ID tokens have (OpenID Connect Core §2
+// and §3.3.2.11) or logout tokens, and the kind that Keycloak names in a claim,
+// such as "ID", "Refresh" and "Offline".
+func accessToken(c fhirjson.Node) bool {
+	for _, name := range []string{"at_hash", "c_hash", "s_hash", "events"} {
+		if c.Field(name).Exists() {
+			return false
+		}
+	}
+	kind := c.Field("typ")
+	if !kind.Exists() {
+		return true
+	}
+	return slices.Contains([]string{"bearer", "dpop", "jwt", accessTokenType}, strings.ToLower(kind.Text()))
 }
 
 func or(name, usual string) string {

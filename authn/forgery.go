@@ -38,6 +38,7 @@ type forger struct {
 
 func newForger(issuer Issuer, alg jose.SignatureAlgorithm, now time.Time, ring keyring) (*forger, *keySet, error) {
 	issuer.Claims = ClaimNames{} // a good token must not depend on the mapping
+	issuer.Live = nil            // nobody granted it
 	f := &forger{issuer: issuer, now: now}
 	var err error
 	if f.own, err = ring.signer("own", alg); err != nil {
@@ -131,12 +132,19 @@ func (f *forger) algorithms() []forgery {
 // headers: RFC 7515 §4.1, and members that lead away from the issuer's keys.
 func (f *forger) headers() []forgery {
 	claims := f.claims(nil)
+	var out []forgery
+	if f.issuer.RequireType {
+		for _, typ := range []string{`,"typ":"JWT"`, ``} {
+			out = append(out, forgery{"a type that this issuer's tokens don't have" + typ,
+				f.own.sign(fmt.Sprintf(`{"alg":%q,"kid":%q%s}`, string(f.own.alg), f.own.kid, typ), claims), badType})
+		}
+	}
 	jwk, err := jose.JSONWebKey{Key: f.foreign.private.Public()}.MarshalJSON()
 	if err != nil {
 		panic("authn: self-test cannot encode its key: " + err.Error())
 	}
 	sign := func(s signer, header string) string { return s.sign(header, claims) }
-	return []forgery{
+	return append(out, []forgery{
 		{"own key in jwk", sign(f.foreign, f.header(`,"jwk":`+string(jwk))), ownKey},
 		{"own key by jku", sign(f.foreign, f.header(`,"jku":"https://evil.example/jwks"`)), ownKey},
 		{"own key by x5u", sign(f.foreign, f.header(`,"x5u":"https://evil.example/chain"`)), ownKey},
@@ -150,7 +158,7 @@ func (f *forger) headers() []forgery {
 		{"kid that is no text", sign(f.own, fmt.Sprintf(`{"alg":%q,"kid":1}`, string(f.own.alg))), badHeaderJSON},
 		{"header that is no object", sign(f.own, `[]`), badHeaderJSON},
 		{"unknown kid", sign(f.own, headerOf(f.own.alg, "no such key", "")), unknownKey},
-	}
+	}...)
 }
 
 // signatures: changed, cut, replaced, or spelt in another way.
@@ -165,7 +173,7 @@ func (f *forger) signatures() []forgery {
 	tampered := encode(f.claims(map[string]string{"sub": `"somebody else"`}))
 	out := []forgery{
 		{"foreign key", f.foreign.sign(f.header(""), f.claims(nil)), badSignature},
-		{"foreign key without kid", f.foreign.sign(fmt.Sprintf(`{"alg":%q}`, string(f.own.alg)), f.claims(nil)), badSignature},
+		{"foreign key without kid", f.foreign.sign(fmt.Sprintf(`{"alg":%q,"typ":"at+jwt"}`, string(f.own.alg)), f.claims(nil)), badSignature},
 		{"tampered payload", parts[0] + "." + tampered + "." + parts[2], badSignature},
 		{"tampered header", encode(f.header(`,"x":1`)) + "." + parts[1] + "." + parts[2], badSignature},
 		{"truncated signature", head + encode(string(sig[:len(sig)-1])), badSignature},
@@ -238,6 +246,12 @@ func (f *forger) contents() []forgery {
 		{"bound to nothing", sign("cnf", `{}`), badConfirmation},
 		{"bound to null", sign("cnf", `null`), badConfirmation},
 		{"bound to a thumbprint that is none", sign("cnf", `{"jkt":"AAAA"}`), badConfirmation},
+		{"an ID token by its claims", sign("at_hash", `"AAAA"`), otherKind},
+		{"a logout token by its claims", sign("events", `{}`), otherKind},
+		{"an ID token by its kind", sign("typ", `"ID"`), otherKind},
+		{"a refresh token by its kind", sign("typ", `"Refresh"`), otherKind},
+		{"an offline token by its kind", sign("typ", `"Offline"`), otherKind},
+		{"a kind that is no text", sign("typ", `["Bearer"]`), otherKind},
 		{"a claim twice", f.own.sign(f.header(""), twice), badClaimsJSON},
 		{"claims that are no object", f.own.sign(f.header(""), `["self-test"]`), badClaimsJSON},
 		{"too long", f.own.sign(f.header(""), long), tooLong},

@@ -41,10 +41,11 @@ type Issuer struct {
 	Name     string   // compared with iss byte for byte (RFC 8414 §2: no normalisation)
 	Audience []string // aud must hold one of these, byte for byte
 
-	// One of the two. The file is looked at again when it changes, at most once
-	// a second. The URL must be https.
+	// One of the three. The file is looked at again when it changes, at most once
+	// a second. The URL must be https. Keys are from inside the process.
 	JWKSFile string
 	JWKSURL  string
+	Keys     KeySource
 	// PlainLoopback lets JWKSURL be http when its host is a loopback address.
 	// For tests and for an authorization server on the same machine.
 	PlainLoopback bool
@@ -55,6 +56,13 @@ type Issuer struct {
 	// MaxKeyAge is how long keys are used after they were last read with
 	// success; then tokens of this issuer are denied. 0 means 24 h.
 	MaxKeyAge time.Duration
+
+	// RequireType refuses tokens whose typ is not at+jwt (RFC 9068 §4). Without
+	// it JWT and no typ pass too, as Keycloak's and Okta's need; then what is an
+	// ID token or a refresh token by its claims is refused.
+	RequireType bool
+	// Live, when set, is asked for every request with one of its tokens.
+	Live Liveness
 
 	Claims ClaimNames
 	// FHIRBases are base URLs of this server, without a slash at the end. An
@@ -94,6 +102,9 @@ func trust(cfg Issuer, clk clock.Clock, egress http.RoundTripper) (*trusted, err
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
+	if cfg.Keys != nil {
+		return &trusted{cfg, newSourceKeys(cfg.Keys, cfg.MaxKeyAge, clk)}, nil
+	}
 	if cfg.JWKSFile != "" {
 		keys, err := openFileKeys(cfg.JWKSFile, cfg.MaxKeyAge, clk)
 		if err != nil {
@@ -113,8 +124,8 @@ func (i Issuer) check() error {
 		return errors.New("an issuer needs a Name of printable text")
 	case len(i.Audience) == 0 || slices.Contains(i.Audience, ""):
 		return errors.New("the Audience must hold at least one text, and no empty one")
-	case (i.JWKSFile == "") == (i.JWKSURL == ""):
-		return errors.New("one of JWKSFile and JWKSURL must be set")
+	case i.keySources() != 1:
+		return errors.New("one of JWKSFile, JWKSURL and Keys must be set")
 	case i.Leeway < 0 || i.Leeway > maxLeeway:
 		return fmt.Errorf("the Leeway must be between 0 and %v", maxLeeway)
 	case i.MaxKeyAge < 0:
@@ -140,6 +151,15 @@ func (i Issuer) check() error {
 		return checkKeyURL(i.JWKSURL, i.PlainLoopback)
 	}
 	return nil
+}
+
+func (i Issuer) keySources() (n int) {
+	for _, set := range []bool{i.JWKSFile != "", i.JWKSURL != "", i.Keys != nil} {
+		if set {
+			n++
+		}
+	}
+	return n
 }
 
 // checkKeyURL: whoever can change the answer can mint, so TLS is no option.

@@ -29,6 +29,8 @@ const (
 	badClaim    literal = "a claim of the token has the wrong type or form"
 	badScope    literal = "the token's scope is malformed"
 	badUser     literal = "the token's fhirUser does not name a user of this server"
+	otherKind   literal = "the token is of another kind than an access token"
+	revoked     literal = "the token was revoked"
 	badPatient  literal = "the token's patient is not the id of a Patient"
 
 	badConfirmation    literal = "the token is bound in a way that is not supported"

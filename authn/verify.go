@@ -70,7 +70,7 @@ func (v *Verifier) VerifyRequest(ctx context.Context, c Credentials) (Token, err
 	if err != nil {
 		return Token{}, onScheme(scheme, err)
 	}
-	tok, err := v.token(ctx, raw)
+	tok, issuer, err := v.token(ctx, raw)
 	if err != nil {
 		return Token{}, onScheme(scheme, err)
 	}
@@ -79,47 +79,53 @@ func (v *Verifier) VerifyRequest(ctx context.Context, c Credentials) (Token, err
 			return Token{}, onScheme(scheme, err)
 		}
 	}
+	if issuer.Live != nil {
+		if err := issuer.alive(ctx, tok); err != nil {
+			return Token{}, onScheme(scheme, err)
+		}
+	}
 	return tok, nil
 }
 
-// token is what the token says, remembered or verified now.
-func (v *Verifier) token(ctx context.Context, raw string) (Token, error) {
+// token is what the token says and whose it is, remembered or verified now.
+func (v *Verifier) token(ctx context.Context, raw string) (Token, *trusted, error) {
 	// Looking up by digest is not constant time and need not be: time can tell
 	// about the digests of tokens remembered, and a digest yields no token.
 	var room [2048]byte // a token of the usual size is hashed without a copy on the heap
 	hash := sha256.Sum256(append(room[:0], raw...))
-	if tok, known, err := v.recall(ctx, hash); known {
-		return tok, err
+	if tok, issuer, err := v.recall(ctx, hash); issuer != nil {
+		return tok, issuer, err
 	}
 	e, err := v.verify(ctx, raw)
 	if err != nil {
-		return Token{}, err
+		return Token{}, nil, err
 	}
 	e.token.Hash = hash
 	v.cache.put(hash, e)
-	return e.token.clone(), nil
+	return e.token.clone(), e.issuer, nil
 }
 
-// recall answers from the cache. It knows a token only while its issuer's key
-// set is the one that verified it, and judges its times anew.
-func (v *Verifier) recall(ctx context.Context, hash [32]byte) (tok Token, known bool, err error) {
+// recall answers from the cache; without an issuer, it does not know the token.
+// It knows one only while its issuer's key set is the one that verified it, and
+// judges its times anew.
+func (v *Verifier) recall(ctx context.Context, hash [32]byte) (Token, *trusted, error) {
 	e, ok := v.cache.get(hash)
 	if !ok {
-		return Token{}, false, nil
+		return Token{}, nil, nil
 	}
 	set, err := e.issuer.keys.current(ctx)
 	if err != nil {
-		return Token{}, true, err
+		return Token{}, e.issuer, err
 	}
 	if set != e.set {
 		v.cache.drop(hash)
-		return Token{}, false, nil
+		return Token{}, nil, nil
 	}
 	if err := inTime(e.token, v.clock.Now(), e.issuer.Leeway); err != nil {
 		v.cache.drop(hash)
-		return Token{}, true, err
+		return Token{}, e.issuer, err
 	}
-	return e.token.clone(), true, nil
+	return e.token.clone(), e.issuer, nil
 }
 
 // verify is the long way. Until the signature is verified nothing in the token
@@ -146,6 +152,9 @@ func (v *Verifier) verify(ctx context.Context, raw string) (entry, error) {
 	}
 	if !issuer.allows(jws.alg) {
 		return entry{}, invalidToken(badAlgorithm)
+	}
+	if issuer.RequireType && jws.typ != accessTokenType {
+		return entry{}, invalidToken(badType)
 	}
 	set, err := keysFor(ctx, issuer, jws)
 	if err != nil {

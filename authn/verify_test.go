@@ -257,6 +257,7 @@ func TestUnsafeConfigurationIsRefused(t *testing.T) {
 		"negative key age":      func(i *Issuer) { i.MaxKeyAge = -1 },
 		"no keys":               func(i *Issuer) { i.JWKSFile = "" },
 		"two key sources":       func(i *Issuer) { i.JWKSURL = "https://issuer.example/jwks" },
+		"keys twice":            func(i *Issuer) { i.Keys = &keyShelf{} },
 		"missing file":          func(i *Issuer) { i.JWKSFile += ".no" },
 		"plain URL":             func(i *Issuer) { i.JWKSFile, i.JWKSURL = "", "http://issuer.example/jwks" },
 		"plain loopback":        func(i *Issuer) { i.JWKSFile, i.JWKSURL = "", "http://127.0.0.1/jwks" },
