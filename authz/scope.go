@@ -42,6 +42,7 @@ type grant struct {
 	context scopeContext
 	typ     string // "*" for every type
 	may     letters
+	v1      bool          // written with .read, .write or .*
 	args    []search.Pair // search arguments, decoded
 }
 
@@ -87,15 +88,14 @@ func parseScope(s string) (grant, bool) {
 		return grant{}, false
 	}
 	g.typ = typ
-	var v1 bool
-	if g.may, v1 = parseLetters(may); g.may == 0 {
+	if g.may, g.v1 = parseLetters(may); g.may == 0 {
 		return grant{}, false
 	}
 	if !hasArgs {
 		return g, true
 	}
 	g.args, ok = parseArguments(args)
-	return g, ok && !v1 // version 1 has no search arguments
+	return g, ok && !g.v1 // version 1 has no search arguments
 }
 
 // parseLetters reads a non-empty part of "cruds" in that order, or a
