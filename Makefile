@@ -13,7 +13,7 @@ build: ## the static binary, bin/firebreak
 demo: build ## run the demo: local CA, users, policies, generated patients
 	bin/firebreak demo --dir $(DEMO_DIR) --listen 127.0.0.1:8443
 
-services: ## install and start what tests need (PostgreSQL)
+services: ## install what tests need (PostgreSQL, Keycloak, Chromium, npm packages)
 	@sh internal/service/install.sh
 
 test: services ## install what tests need and run them all

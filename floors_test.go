@@ -149,6 +149,7 @@ var statesAllowed = map[string]string{
 	"firebreak/fhir/r4.typeTable":        "the generated definitions; pointers into it are read",
 	"firebreak/internal/service.mu":      "services for tests, started once a process",
 	"firebreak/internal/service.running": "services for tests, started once a process",
+	"firebreak/internal/service.held":    "services for tests, started once a process",
 	"firebreak/internal/service.under":   "services for tests, started once a process",
 	"firebreak/internal/service.number":  "services for tests, started once a process",
 }

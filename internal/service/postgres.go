@@ -1,5 +1,7 @@
 // Package service gives tests the real services they need: a PostgreSQL server
-// that belongs to the test process, and a new empty database in it per call.
+// that belongs to the test process, and a new empty database in it per call;
+// two OpenID providers, Keycloak and oidc-provider; Chromium; Node.js with the
+// npm packages that we talk to.
 //
 // It is for tests only and installs nothing: install.sh does, before them. When
 // a service is not there the test is skipped, by the service's name, or fails
@@ -59,6 +61,10 @@ func Main(m *testing.M) {
 		s.stop()
 	}
 	clear(running)
+	for _, s := range held {
+		s.stop()
+	}
+	clear(held)
 	os.Exit(code)
 }
 
