@@ -65,7 +65,7 @@ func BenchmarkVerifyCold(b *testing.B) {
 			good := d.good()
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := d.v.verify(noContext, good); err != nil {
+				if _, err := d.v.verify(noContext, good, [32]byte{}); err != nil {
 					b.Fatal(err)
 				}
 			}

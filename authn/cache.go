@@ -3,6 +3,7 @@ package authn
 import (
 	"container/list"
 	"sync"
+	"time"
 )
 
 // shards are so many that callers on different processors rarely meet. Which
@@ -23,11 +24,22 @@ type shard struct {
 	order *list.List                 // latest used first
 }
 
-// entry is a token that was verified by a key of that set.
+// entry is a token that was verified by a key of that set, or described by its
+// issuer.
 type entry struct {
 	token  Token
 	issuer *trusted
 	set    *keySet
+	asked  time.Time // when its issuer was asked about it, zero if it was not
+}
+
+// stale reports whether the issuer must be asked anew.
+func (e *entry) stale(now time.Time) bool {
+	if e.asked.IsZero() {
+		return false
+	}
+	since := now.Sub(e.asked)
+	return since < 0 || since >= e.issuer.Introspection.Remember
 }
 
 type held struct {

@@ -39,6 +39,7 @@ type forger struct {
 func newForger(issuer Issuer, alg jose.SignatureAlgorithm, now time.Time, ring keyring) (*forger, *keySet, error) {
 	issuer.Claims = ClaimNames{} // a good token must not depend on the mapping
 	issuer.Live = nil            // nobody granted it
+	issuer.Introspection = nil   // and its issuer does not know it
 	f := &forger{issuer: issuer, now: now}
 	var err error
 	if f.own, err = ring.signer("own", alg); err != nil {

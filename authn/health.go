@@ -19,29 +19,37 @@ const (
 	errNotRegular keyFault = "it is not a regular file"
 )
 
-// Cause is the kind of fault that the latest attempt met, for the log: "" when
-// the keys were read, or when nobody has tried. It holds nothing that the source
-// said.
+// Cause is the kind of fault that the latest attempt to read keys met, for the
+// log: "" when the keys were read, or when nobody has tried. It holds nothing
+// that the source said.
 func (h Health) Cause() string {
+	if h.Err == nil && h.Keys == 0 && !h.Read.IsZero() {
+		return "the key set has no usable key"
+	}
+	return cause(h.Err)
+}
+
+// AskingCause is Cause for the latest introspection.
+func (h Health) AskingCause() string { return cause(h.Asking) }
+
+func cause(err error) string {
 	var own keyFault
 	var certificate *tls.CertificateVerificationError
 	var network net.Error
 	switch {
-	case h.Err == nil && h.Keys == 0 && !h.Read.IsZero():
-		return "the key set has no usable key"
-	case h.Err == nil:
+	case err == nil:
 		return ""
-	case errors.As(h.Err, &own):
+	case errors.As(err, &own):
 		return string(own)
-	case errors.Is(h.Err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist):
 		return "there is no such file"
-	case errors.Is(h.Err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission):
 		return "the file may not be read"
-	case errors.As(h.Err, &certificate):
+	case errors.As(err, &certificate):
 		return "its certificate is not accepted"
-	case errors.Is(h.Err, context.DeadlineExceeded), errors.As(h.Err, &network) && network.Timeout():
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return "it does not answer in time"
-	case errors.As(h.Err, &network):
+	case errors.As(err, &network):
 		return "it cannot be reached"
 	}
 	return "it cannot be read"

@@ -41,7 +41,7 @@ type Issuer struct {
 	Name     string   // compared with iss byte for byte (RFC 8414 §2: no normalisation)
 	Audience []string // aud must hold one of these, byte for byte
 
-	// One of the three. The file is looked at again when it changes, at most once
+	// One of the three, or none with Introspection. The file is looked at again when it changes, at most once
 	// a second. The URL must be https. Keys are from inside the process.
 	JWKSFile string
 	JWKSURL  string
@@ -61,6 +61,9 @@ type Issuer struct {
 	// it JWT and no typ pass too, as Keycloak's and Okta's need; then what is an
 	// ID token or a refresh token by its claims is refused.
 	RequireType bool
+	// Introspection, when set, is asked about tokens that are no JWS. Of several
+	// issuers that have it, the one without Always is; there can be one such.
+	Introspection *Introspection
 	// Live, when set, is asked for every request with one of its tokens.
 	Live Liveness
 
@@ -88,7 +91,8 @@ type ClaimNames struct {
 // trusted is an Issuer that was found valid, with its keys.
 type trusted struct {
 	Issuer
-	keys keySource
+	keys  keySource
+	asker *asker // nil without Introspection
 }
 
 func (i *trusted) allows(alg jose.SignatureAlgorithm) bool {
@@ -102,20 +106,30 @@ func trust(cfg Issuer, clk clock.Clock, egress http.RoundTripper) (*trusted, err
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	if cfg.Keys != nil {
-		return &trusted{cfg, newSourceKeys(cfg.Keys, cfg.MaxKeyAge, clk)}, nil
+	t := &trusted{Issuer: cfg}
+	if (cfg.JWKSURL != "" || cfg.Introspection != nil) && egress == nil {
+		return nil, errors.New("a URL is set, but there is no way out to the network")
 	}
-	if cfg.JWKSFile != "" {
-		keys, err := openFileKeys(cfg.JWKSFile, cfg.MaxKeyAge, clk)
-		if err != nil {
+	var err error
+	if cfg.Introspection != nil {
+		if t.asker, err = newAsker(*cfg.Introspection, cfg.Name, clk, egress); err != nil {
 			return nil, err
 		}
-		return &trusted{cfg, keys}, nil
 	}
-	if egress == nil {
-		return nil, errors.New("JWKSURL is set, but there is no way out to the network")
+	switch {
+	case cfg.Keys != nil:
+		t.keys = newSourceKeys(cfg.Keys, cfg.MaxKeyAge, clk)
+	case cfg.JWKSFile != "":
+		t.keys, err = openFileKeys(cfg.JWKSFile, cfg.MaxKeyAge, clk)
+	case cfg.JWKSURL != "":
+		t.keys = newURLKeys(cfg.JWKSURL, cfg.MaxKeyAge, clk, egress)
+	default:
+		t.keys = fixedKeys{&keySet{}}
 	}
-	return &trusted{cfg, newURLKeys(cfg.JWKSURL, cfg.MaxKeyAge, clk, egress)}, nil
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 func (i Issuer) check() error {
@@ -124,13 +138,13 @@ func (i Issuer) check() error {
 		return errors.New("an issuer needs a Name of printable text")
 	case len(i.Audience) == 0 || slices.Contains(i.Audience, ""):
 		return errors.New("the Audience must hold at least one text, and no empty one")
-	case i.keySources() != 1:
-		return errors.New("one of JWKSFile, JWKSURL and Keys must be set")
+	case i.keySources() > 1, i.keySources() == 0 && i.Introspection == nil:
+		return errors.New("one of JWKSFile, JWKSURL and Keys must be set, or Introspection")
 	case i.Leeway < 0 || i.Leeway > maxLeeway:
 		return fmt.Errorf("the Leeway must be between 0 and %v", maxLeeway)
 	case i.MaxKeyAge < 0:
 		return errors.New("the MaxKeyAge is negative")
-	case len(i.Algorithms) == 0:
+	case len(i.Algorithms) == 0 && i.keySources() > 0:
 		return errors.New("the list of Algorithms is empty: name those the issuer signs with")
 	}
 	for n, alg := range i.Algorithms {
@@ -147,8 +161,13 @@ func (i Issuer) check() error {
 			return errors.New("FHIRBases must hold absolute URLs without a slash at the end")
 		}
 	}
+	if i.Introspection != nil {
+		if err := i.Introspection.check(i.PlainLoopback); err != nil {
+			return err
+		}
+	}
 	if i.JWKSURL != "" {
-		return checkKeyURL(i.JWKSURL, i.PlainLoopback)
+		return checkURL("JWKSURL", i.JWKSURL, i.PlainLoopback)
 	}
 	return nil
 }
@@ -162,11 +181,11 @@ func (i Issuer) keySources() (n int) {
 	return n
 }
 
-// checkKeyURL: whoever can change the answer can mint, so TLS is no option.
-func checkKeyURL(raw string, plainLoopback bool) error {
+// checkURL: whoever can change the answer can mint, so TLS is no option.
+func checkURL(name, raw string, plainLoopback bool) error {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
-		return errors.New("JWKSURL must be an absolute URL without user or fragment")
+		return fmt.Errorf("%s must be an absolute URL without user or fragment", name)
 	}
 	if u.Scheme == "https" {
 		return nil
@@ -175,5 +194,5 @@ func checkKeyURL(raw string, plainLoopback bool) error {
 	if u.Scheme == "http" && plainLoopback && ip != nil && ip.IsLoopback() {
 		return nil
 	}
-	return errors.New("JWKSURL must be https (http only with PlainLoopback, to a loopback address)")
+	return fmt.Errorf("%s must be https (http only with PlainLoopback, to a loopback address)", name)
 }

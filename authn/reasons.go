@@ -30,6 +30,8 @@ const (
 	badScope    literal = "the token's scope is malformed"
 	badUser     literal = "the token's fhirUser does not name a user of this server"
 	otherKind   literal = "the token is of another kind than an access token"
+	inactive    literal = "the token is not active, says its issuer"
+	otherToken  literal = "the token's issuer speaks of another token"
 	revoked     literal = "the token was revoked"
 	badPatient  literal = "the token's patient is not the id of a Patient"
 

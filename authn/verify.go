@@ -19,6 +19,7 @@ type Verifier struct {
 	clock   clock.Clock
 	cache   *cache
 	proofs  *Proofs
+	opaque  *trusted // whose tokens those are that are no JWS; nil for nobody's
 }
 
 // New makes a Verifier. Key files are read now, and one that is missing or
@@ -50,7 +51,36 @@ func New(cfg Config, clk clock.Clock, egress http.RoundTripper) (*Verifier, erro
 		}
 		v.issuers[i.Name] = t
 	}
+	if v.opaque, err = opaque(v.issuers); err != nil {
+		return nil, err
+	}
 	return v, nil
+}
+
+// opaque is the issuer whose introspection is asked about tokens that don't say
+// whose they are: the only one that has it, or else the only one that has it for
+// nothing else.
+func opaque(issuers map[string]*trusted) (*trusted, error) {
+	var any, only *trusted
+	several := false
+	for _, i := range issuers {
+		if i.asker == nil {
+			continue
+		}
+		several = several || any != nil
+		any = i
+		if i.Introspection.Always {
+			continue
+		}
+		if only != nil {
+			return nil, errors.New("authn: two issuers have Introspection without Always: opaque tokens don't say whose they are")
+		}
+		only = i
+	}
+	if only == nil && !several {
+		only = any
+	}
+	return only, nil
 }
 
 // Verify is VerifyRequest for a request of which only the Authorization header
@@ -96,12 +126,14 @@ func (v *Verifier) token(ctx context.Context, raw string) (Token, *trusted, erro
 	if tok, issuer, err := v.recall(ctx, hash); issuer != nil {
 		return tok, issuer, err
 	}
-	e, err := v.verify(ctx, raw)
+	e, err := v.verify(ctx, raw, hash)
 	if err != nil {
 		return Token{}, nil, err
 	}
 	e.token.Hash = hash
-	v.cache.put(hash, e)
+	if !e.stale(v.clock.Now()) {
+		v.cache.put(hash, e)
+	}
 	return e.token.clone(), e.issuer, nil
 }
 
@@ -117,22 +149,26 @@ func (v *Verifier) recall(ctx context.Context, hash [32]byte) (Token, *trusted, 
 	if err != nil {
 		return Token{}, e.issuer, err
 	}
-	if set != e.set {
+	now := v.clock.Now()
+	if set != e.set || e.stale(now) {
 		v.cache.drop(hash)
 		return Token{}, nil, nil
 	}
-	if err := inTime(e.token, v.clock.Now(), e.issuer.Leeway); err != nil {
+	if err := inTime(e.token, now, e.issuer.Leeway); err != nil {
 		v.cache.drop(hash)
 		return Token{}, e.issuer, err
 	}
 	return e.token.clone(), e.issuer, nil
 }
 
-// verify is the long way. Until the signature is verified nothing in the token
-// is believed: iss only chooses which issuer's keys must fit.
-func (v *Verifier) verify(ctx context.Context, raw string) (entry, error) {
+// verify is the long way. Until the signature is verified, or the issuer asked,
+// nothing in the token is believed: iss only chooses which issuer's keys must fit.
+func (v *Verifier) verify(ctx context.Context, raw string, hash [32]byte) (entry, error) {
 	if !b64token(raw) {
 		return entry{}, invalidRequest(badHeader)
+	}
+	if v.opaque != nil && strings.Count(raw, ".") != 2 {
+		return v.described(ctx, v.opaque, raw, hash)
 	}
 	jws, err := parseCompact(raw)
 	if err != nil {
@@ -150,11 +186,23 @@ func (v *Verifier) verify(ctx context.Context, raw string) (entry, error) {
 	if !ok {
 		return entry{}, invalidToken(unknownIssuer)
 	}
-	if !issuer.allows(jws.alg) {
-		return entry{}, invalidToken(badAlgorithm)
-	}
 	if issuer.RequireType && jws.typ != accessTokenType {
 		return entry{}, invalidToken(badType)
+	}
+	if issuer.keySources() == 0 {
+		return v.described(ctx, issuer, raw, hash)
+	}
+	e, err := v.signed(ctx, issuer, jws, claims.Root())
+	if err != nil || issuer.asker == nil || !issuer.Introspection.Always {
+		return e, err
+	}
+	return v.confirmed(ctx, e, raw, hash)
+}
+
+// signed verifies a JWT by its issuer's keys.
+func (v *Verifier) signed(ctx context.Context, issuer *trusted, jws compact, claims fhirjson.Node) (entry, error) {
+	if !issuer.allows(jws.alg) {
+		return entry{}, invalidToken(badAlgorithm)
 	}
 	set, err := keysFor(ctx, issuer, jws)
 	if err != nil {
@@ -163,7 +211,7 @@ func (v *Verifier) verify(ctx context.Context, raw string) (entry, error) {
 	if err := jws.verify(set); err != nil {
 		return entry{}, err
 	}
-	tok, err := readClaims(claims.Root(), issuer.Issuer)
+	tok, err := readClaims(claims, issuer.Issuer)
 	if err != nil {
 		return entry{}, err
 	}
@@ -219,6 +267,7 @@ type Health struct {
 	Keys   int       // usable keys held
 	Read   time.Time // when they were last read with success, zero if never
 	Err    error     // why the latest attempt failed, nil if it did not
+	Asking error     // why the latest introspection failed, nil if it did not
 }
 
 // Health reports each issuer's keys as they stand, in no order. It looks at key
@@ -228,6 +277,9 @@ func (v *Verifier) Health() []Health {
 	for name, i := range v.issuers {
 		h := i.keys.health()
 		h.Issuer = name
+		if i.asker != nil {
+			h.Asking = i.asker.fault()
+		}
 		out = append(out, h)
 	}
 	return out
