@@ -166,7 +166,11 @@ type Bearer struct {
 // Authenticate verifies the request's token and says who it stands for. A
 // patient without a launch context has their own record as context.
 func (b Bearer) Authenticate(ctx context.Context, req *fhir.Request) (gate.Identity, error) {
-	t, err := b.Verifier.Verify(ctx, req.Authorization)
+	c := authn.Credentials{Authorization: req.Authorization, Method: req.Method, Certificate: authn.Thumbprint(req.ClientCertificate)}
+	if req.DPoP != "" {
+		c.DPoP, c.URL = []string{req.DPoP}, req.Base+"/"+req.Path
+	}
+	t, err := b.Verifier.VerifyRequest(ctx, c)
 	var refusal *authn.Refusal
 	switch {
 	case errors.As(err, &refusal):
@@ -186,16 +190,15 @@ func (b Bearer) Authenticate(ctx context.Context, req *fhir.Request) (gate.Ident
 	return id, nil
 }
 
-// challenge is a refusal in the terms of RFC 6750 section 3.
+// challenge is a refusal in the terms of RFC 6750 section 3 and RFC 9449 section 7.1.
 func challenge(r *authn.Refusal) *fhir.Problem {
 	p := fhir.NewProblem(fhir.Login, "authentication is required")
 	if r.Status == 400 {
 		p.Code = fhir.Invalid
 	}
-	p.Challenge = `Bearer realm="firebreak"`
 	if r.Code != "" {
 		p.Text = "the access token is not accepted"
-		p.Challenge += `, error="` + r.Code + `", error_description="` + r.Description + `"`
 	}
+	p.Challenge = r.Challenge("firebreak")
 	return p
 }

@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"strings"
 
 	"firebreak/fhirjson"
@@ -119,5 +120,13 @@ func (v *Verifier) possesses(ctx context.Context, c Credentials, scheme Scheme, 
 	return nil
 }
 
-// Thumbprint is the SHA-256 of a certificate as Credentials and tokens have it.
-func Thumbprint(sum [32]byte) string { return base64.RawURLEncoding.EncodeToString(sum[:]) }
+// Thumbprint turns the SHA-256 of a certificate from hexadecimal, as the transport
+// has it, into base64url, as tokens and Credentials do (RFC 8705 §3.1). What is
+// no SHA-256 becomes "", which confirms nothing.
+func Thumbprint(fingerprint string) string {
+	sum, err := hex.DecodeString(fingerprint)
+	if err != nil || len(sum) != 32 {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(sum)
+}

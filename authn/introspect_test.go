@@ -141,7 +141,7 @@ func TestBadDescriptionsAreRefused(t *testing.T) {
 		"scope as number":    {map[string]string{"scope": "1"}, badClaim},
 		"a refresh token":    {map[string]string{"typ": `"Refresh"`}, otherKind},
 		"clients disagree":   {map[string]string{"azp": `"other"`}, badClaim},
-		"bound, as Bearer":   {map[string]string{"cnf": `{"jkt":"` + Thumbprint([32]byte{}) + `"}`}, boundToKey},
+		"bound, as Bearer":   {map[string]string{"cnf": `{"jkt":"` + Thumbprint(strings.Repeat("00", 32)) + `"}`}, boundToKey},
 		"bound in a new way": {map[string]string{"cnf": `{"kid":"1"}`}, badConfirmation},
 		"DPoP without a key": {map[string]string{"token_type": `"DPoP"`}, badConfirmation},
 	} {

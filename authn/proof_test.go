@@ -181,7 +181,7 @@ func TestReplayThatCannotBeKnownRefuses(t *testing.T) {
 func TestCertificateBoundTokens(t *testing.T) {
 	d := newDesk(t, jose.ES256, nil)
 	p := testProver(t, "client", jose.ES256)
-	own, other := Thumbprint([32]byte{1}), Thumbprint([32]byte{2})
+	own, other := Thumbprint(strings.Repeat("01", 32)), Thumbprint(strings.Repeat("02", 32))
 	token := d.with(map[string]string{"cnf": `{"x5t#S256":"` + own + `"}`})
 	both := d.with(map[string]string{"cnf": `{"x5t#S256":"` + own + `","jkt":"` + p.jkt + `"}`})
 	withProof := func(certificate string) Credentials {

@@ -16,6 +16,7 @@ type Request struct {
 	Body   []byte
 
 	Authorization     string
+	DPoP              string // proof of possession (RFC 9449)
 	Accept            string
 	ContentType       string
 	Prefer            string
@@ -28,5 +29,5 @@ type Request struct {
 	Peer              string // network address of the client
 	Visit             string // our id of this request
 	Base              string // absolute URL of the service, no trailing slash
-	ClientCertificate string // SHA-256 of the client's certificate, or ""
+	ClientCertificate string // SHA-256 of the client's certificate in hexadecimal, or ""
 }

@@ -42,6 +42,8 @@ func (x *exchange) takeField(name string, values []string) refusal {
 		return plain(*to)
 	case "Authorization":
 		to = &x.req.Authorization
+	case "Dpop":
+		to = &x.req.DPoP
 	case "Content-Type":
 		to = &x.req.ContentType
 	case "Content-Encoding":
@@ -67,7 +69,7 @@ func (x *exchange) takeField(name string, values []string) refusal {
 		return none
 	case "X-Http-Method-Override", "X-Http-Method", "X-Method-Override":
 		return override
-	case "Content-Length", "Dpop", "If-Unmodified-Since", "X-Security-Context", "Access-Control-Request-Method":
+	case "Content-Length", "If-Unmodified-Since", "X-Security-Context", "Access-Control-Request-Method":
 		if len(values) > 1 {
 			return twice
 		}

@@ -124,3 +124,26 @@ func TestSlowHeadersAreStillCutOffAfterARest(t *testing.T) {
 		t.Errorf("status %d, want 408: %s", res.StatusCode, body)
 	}
 }
+
+// TestOneProofArrives: a proof of possession (RFC 9449) reaches the service as it
+// was sent, and of two neither does (section 4.3, point 1).
+func TestOneProofArrives(t *testing.T) {
+	var got string
+	r := start(t, func(ctx context.Context, q fhir.Request) gate.Reply {
+		got = q.DPoP
+		return ok(ctx, q)
+	})
+	protocols(t, func(t *testing.T, h2 bool) {
+		c := r.client(t, h2)
+		got = ""
+		if res, body := r.do(t, c, "GET", "/Basic/1", "", "DPoP", "a.b.c"); res.StatusCode != 200 || got != "a.b.c" {
+			t.Errorf("%d, DPoP %q: %s", res.StatusCode, got, body)
+		}
+		got = ""
+		res, body := r.do(t, c, "GET", "/Basic/1", "", "DPoP", "a.b.c", "DPoP", "d.e.f")
+		checkRefusal(t, res, body, 400)
+		if got != "" {
+			t.Errorf("two proofs: %q arrived", got)
+		}
+	})
+}
