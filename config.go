@@ -78,12 +78,14 @@ type IssuerConfig struct {
 	Name string `koanf:"name"`
 	// Audience: aud must hold one of these. Required.
 	Audience []string `koanf:"audience"`
-	// JWKSFile or JWKSURL is where the issuer's keys are. Exactly one.
+	// JWKSFile or JWKSURL is where the issuer's keys are. Exactly one, or none
+	// when the issuer is asked about all its tokens.
 	JWKSFile string `koanf:"jwks_file"`
 	JWKSURL  string `koanf:"jwks_url"`
-	// PlainLoopback lets JWKSURL be http to a loopback address.
+	// PlainLoopback lets JWKSURL and Introspection.URL be http to a loopback
+	// address.
 	PlainLoopback bool `koanf:"plain_loopback"`
-	// Algorithms is the allow-list. Required.
+	// Algorithms is the allow-list. Required with keys.
 	Algorithms []string `koanf:"algorithms"`
 	// Leeway is the clock skew forgiven, at most 60s.
 	Leeway Duration `koanf:"leeway"`
@@ -91,8 +93,11 @@ type IssuerConfig struct {
 	MaxKeyAge Duration `koanf:"max_key_age"`
 	// FHIRBases are further base URLs of this server that fhirUser may begin
 	// with; Base always is one.
-	FHIRBases []string     `koanf:"fhir_bases"`
-	Claims    ClaimsConfig `koanf:"claims"`
+	FHIRBases []string `koanf:"fhir_bases"`
+	// RequireType refuses tokens whose typ is not at+jwt.
+	RequireType   bool                `koanf:"require_type"`
+	Introspection IntrospectionConfig `koanf:"introspection"`
+	Claims        ClaimsConfig        `koanf:"claims"`
 }
 
 // ClaimsConfig names an issuer's claims where they are not the usual ones. A
@@ -222,5 +227,7 @@ func (c *Config) resolve(from string) {
 	}
 	for i := range c.Issuers {
 		abs(&c.Issuers[i].JWKSFile, "")
+		abs(&c.Issuers[i].Introspection.ClientSecretFile, "")
+		abs(&c.Issuers[i].Introspection.KeyFile, "")
 	}
 }

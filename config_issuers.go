@@ -20,8 +20,17 @@ func (c *Config) checkIssuers(fault faultFunc) {
 		if first := slices.IndexFunc(c.Issuers, func(x IssuerConfig) bool { return x.Name == i.Name }); first < n && i.Name != "" {
 			of("name", "is that of issuers[%d] too; one issuer has one entry", first)
 		}
+		if !i.asked() || i.Introspection.Always {
+			continue
+		}
+		if first := slices.IndexFunc(c.Issuers, func(x IssuerConfig) bool { return x.asked() && !x.Introspection.Always }); first < n {
+			of("introspection.always", "must be true here or at issuers[%d]: tokens that are no JWT don't say which of the two to ask", first)
+		}
 	}
 }
+
+// asked reports whether the issuer is asked about its tokens.
+func (i IssuerConfig) asked() bool { return i.Introspection != (IntrospectionConfig{}) }
 
 func (i IssuerConfig) check(fault faultFunc) {
 	if i.Name == "" || strings.ContainsFunc(i.Name, unicode.IsControl) {
@@ -43,6 +52,7 @@ func (i IssuerConfig) check(fault faultFunc) {
 		}
 	}
 	i.checkKeys(fault)
+	i.Introspection.check(i.PlainLoopback, fault)
 	c := i.Claims
 	for _, x := range [...]struct{ key, name string }{{"client_id", c.ClientID}, {"scope", c.Scope}, {"fhir_user", c.FHIRUser}, {"patient", c.Patient},
 		{"organization", c.Organization}, {"roles", c.Roles}, {"purpose", c.Purpose}, {"acr", c.ACR}} {
@@ -53,7 +63,7 @@ func (i IssuerConfig) check(fault faultFunc) {
 }
 
 func (i IssuerConfig) checkAlgorithms(fault faultFunc) {
-	if len(i.Algorithms) == 0 {
+	if len(i.Algorithms) == 0 && !(i.asked() && i.JWKSFile == "" && i.JWKSURL == "") {
 		fault("algorithms", "must name those that the issuer signs with, such as ES256")
 	}
 	for n, a := range i.Algorithms {
@@ -70,8 +80,8 @@ func (i IssuerConfig) checkAlgorithms(fault faultFunc) {
 
 // checkKeys: whoever can write the keys can be anybody.
 func (i IssuerConfig) checkKeys(fault faultFunc) {
-	if (i.JWKSFile == "") == (i.JWKSURL == "") {
-		fault("jwks_file", "exactly one of jwks_file and jwks_url must be set")
+	if file, url := i.JWKSFile != "", i.JWKSURL != ""; file && url || !file && !url && !i.asked() {
+		fault("jwks_file", "exactly one of jwks_file and jwks_url must be set; none only with introspection")
 	}
 	if info := checkFile(fault, "jwks_file", i.JWKSFile, false); info != nil && writableByOthers(info) {
 		fault("jwks_file", "others than its owner may write to %s; whoever does can sign in as anybody (chmod go-w)", i.JWKSFile)
@@ -79,13 +89,18 @@ func (i IssuerConfig) checkKeys(fault faultFunc) {
 	if i.JWKSURL == "" {
 		return
 	}
-	u, err := url.Parse(i.JWKSURL)
+	checkIssuerURL(fault, "jwks_url", i.JWKSURL, i.PlainLoopback)
+}
+
+// checkIssuerURL: whoever can change what an issuer answers can be anybody.
+func checkIssuerURL(fault faultFunc, key, raw string, plainLoopback bool) {
+	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
-		fault("jwks_url", "must be an absolute URL without user or fragment")
-	case u.Scheme == "http" && i.PlainLoopback && net.ParseIP(u.Hostname()).IsLoopback():
+		fault(key, "must be an absolute URL without user or fragment")
+	case u.Scheme == "http" && plainLoopback && net.ParseIP(u.Hostname()).IsLoopback():
 	case u.Scheme != "https":
-		fault("jwks_url", "must be https (http only with plain_loopback, to a loopback address such as 127.0.0.1)")
+		fault(key, "must be https (http only with plain_loopback, to a loopback address such as 127.0.0.1)")
 	}
 }
 

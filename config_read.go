@@ -112,7 +112,7 @@ func isSection(key string) bool {
 	case "tls", "store", "audit", "policies", "limits", "log":
 		return true
 	}
-	return strings.HasPrefix(key, "issuers[") && (strings.HasSuffix(key, "]") || strings.HasSuffix(key, ".claims"))
+	return strings.HasPrefix(key, "issuers[") && (strings.HasSuffix(key, "]") || strings.HasSuffix(key, ".claims") || strings.HasSuffix(key, ".introspection"))
 }
 
 // notWhole are the keys of numbers that the decoder would cut down to fit.

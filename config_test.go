@@ -138,7 +138,8 @@ store: {postgres: "postgres://fb@db.example.org/fb?sslmode=verify-full", postgre
 audit: {dir: journal, segment: 1048576}
 issuers:
   - {name: a, audience: [b], jwks_url: "http://127.0.0.1:9/k", plain_loopback: true, algorithms: [RS256], leeway: 30s, max_key_age: 1h,
-     fhir_bases: ["https://old.example.org/fhir"], claims: {client_id: c1, scope: c2, fhir_user: c3, patient: c4, organization: c5, roles: /c6, purpose: c7, acr: c8}}
+     fhir_bases: ["https://old.example.org/fhir"], claims: {client_id: c1, scope: c2, fhir_user: c3, patient: c4, organization: c5, roles: /c6, purpose: c7, acr: c8},
+     require_type: true, introspection: {url: "http://127.0.0.1:9/i", client_id: c, key_file: secret, key_id: k, always: true, remember: 5s}}
 policies: {reload: 5s}
 limits: {body: 1, bodies: 2, gzip_ratio: 3, header: 400, url: 500, header_timeout: 6s, body_timeout: 7s, body_rate: 8, write_timeout: 9s, idle_timeout: 10s,
   drain: 11s, connections: 12, per_peer: 13, requests: 14, streams: 15, entries: 16, count: 17, chain: 8, iterate: 19, page_life: 20s, time: 21s}
@@ -149,7 +150,8 @@ log: {level: debug, format: text}
 		t.Fatal(err)
 	}
 	// Of what can be set, only the alternatives to what is set above are empty.
-	empty := []string{"store.sqlite", "store.postgres_password_env", "policies.dir", "issuers[].jwks_file"}
+	empty := []string{"store.sqlite", "store.postgres_password_env", "policies.dir", "issuers[].jwks_file",
+		"issuers[].introspection.client_secret_file", "issuers[].introspection.client_secret_env"}
 	if got := unset(reflect.ValueOf(cfg), ""); !slices.Equal(got, empty) {
 		t.Errorf("not read: %v, want %v", got, empty)
 	}
@@ -208,6 +210,15 @@ func TestWhatIsUnsafeOrUnknownStopsTheStart(t *testing.T) {
 		{"two sources of keys", yaml + "    jwks_url: https://idp.example.org/k\n", "exactly one of"},
 		{"keys over http", swap("jwks_file: jwks.json", "jwks_url: http://idp.example.org/k"), "issuers[0].jwks_url: must be https"},
 		{"keys over http, not loopback", swap("jwks_file: jwks.json", "plain_loopback: true\n    jwks_url: http://idp.example.org/k"), "issuers[0].jwks_url: must be https"},
+		{"introspection over http", yaml + "    introspection: {url: \"http://idp.example.org/i\", client_id: c, client_secret_file: secret}\n", "issuers[0].introspection.url: must be https"},
+		{"introspection without a client", yaml + "    introspection: {url: \"https://idp.example.org/i\", client_secret_file: secret}\n", "issuers[0].introspection.client_id: must be set"},
+		{"introspection without a secret", yaml + "    introspection: {url: \"https://idp.example.org/i\", client_id: c}\n", "exactly one of client_secret_file"},
+		{"introspection with two secrets", yaml + "    introspection: {url: \"https://idp.example.org/i\", client_id: c, client_secret_file: secret, key_file: key.pem}\n", "exactly one of client_secret_file"},
+		{"introspection with a readable secret", yaml + "    introspection: {url: \"https://idp.example.org/i\", client_id: c, client_secret_file: public.pem}\n", "issuers[0].introspection.client_secret_file: others may read"},
+		{"introspection with an empty variable", yaml + "    introspection: {url: \"https://idp.example.org/i\", client_id: c, client_secret_env: FIREBREAK_NO_SUCH}\n", "the variable it names is empty"},
+		{"introspection remembered long", yaml + "    introspection: {url: \"https://idp.example.org/i\", client_id: c, client_secret_file: secret, remember: 11s}\n", "issuers[0].introspection.remember: must be"},
+		{"introspection without a URL", yaml + "    introspection: {always: true}\n", "issuers[0].introspection.url: must be"},
+		{"a secret in the file", yaml + "    introspection: {client_secret: hunter2}\n", "unknown key issuers[0].introspection.client_secret"},
 		{"policies not there", yaml + "policies: {dir: nowhere}\n", "policies.dir: there is no folder"},
 		{"policies that anybody may write", yaml + "policies: {dir: open}\n", "policies.dir: others than its owner may write"},
 		{"policies that the group may write", yaml + "policies: {dir: shared}\n", "policies.dir: others than its owner may write"},

@@ -136,8 +136,12 @@ func (i *Instance) assemble(ctx context.Context, newJournal bool) error {
 // before the server starts.
 func (i *Instance) newVerifier() (*authn.Verifier, error) {
 	var issuers []authn.Issuer
-	for _, c := range i.cfg.Issuers {
-		issuers = append(issuers, c.issuer(i.base))
+	for n, c := range i.cfg.Issuers {
+		issuer, err := c.issuer(i.base)
+		if err != nil {
+			return nil, fmt.Errorf("issuers[%d].%w", n, err)
+		}
+		issuers = append(issuers, issuer)
 	}
 	if i.cfg.LocalIssuer != "" {
 		local, err := LocalIssuer(i.cfg.LocalIssuer, i.base, i.cfg.LocalPurposes)
@@ -148,7 +152,7 @@ func (i *Instance) newVerifier() (*authn.Verifier, error) {
 	}
 	v, err := authn.New(authn.Config{Issuers: issuers}, i.clock, &http.Transport{
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, Proxy: http.ProxyFromEnvironment,
-		TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: 10 * time.Second})
+		TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: 10 * time.Second, MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute})
 	if err != nil {
 		return nil, fmt.Errorf("issuers: %w", err)
 	}
@@ -294,10 +298,12 @@ func (s StoreConfig) url() (string, error) {
 	return u.String(), nil
 }
 
-func (i IssuerConfig) issuer(base string) authn.Issuer {
+func (i IssuerConfig) issuer(base string) (authn.Issuer, error) {
 	c := i.Claims
+	asked, err := i.Introspection.introspection()
 	return authn.Issuer{Name: i.Name, Audience: i.Audience, JWKSFile: i.JWKSFile, JWKSURL: i.JWKSURL, PlainLoopback: i.PlainLoopback,
 		Algorithms: i.Algorithms, Leeway: i.Leeway.Duration, MaxKeyAge: i.MaxKeyAge.Duration, FHIRBases: append([]string{base}, i.FHIRBases...),
+		RequireType: i.RequireType, Introspection: asked,
 		Claims: authn.ClaimNames{ClientID: c.ClientID, Scope: c.Scope, FHIRUser: c.FHIRUser, Patient: c.Patient,
-			Organization: c.Organization, Roles: c.Roles, Purpose: c.Purpose, ACR: c.ACR}}
+			Organization: c.Organization, Roles: c.Roles, Purpose: c.Purpose, ACR: c.ACR}}, err
 }

@@ -27,15 +27,17 @@ func (i *Instance) watchKeys(ctx context.Context) {
 	}
 }
 
-// keyReport logs when the reading of an issuer's keys begins to fail, fails
-// otherwise, or works again: once per change.
+// keyReport logs when the reading of an issuer's keys, or asking it about its
+// tokens, begins to fail, fails otherwise, or works again: once per change.
 type keyReport struct {
 	log  *slog.Logger
 	last map[string]string // cause by issuer, "" when all is well
+	asks map[string]string // the same of asking; nil until something fails
 }
 
 func (r *keyReport) see(all []authn.Health) {
 	for _, h := range all {
+		r.seeAsking(h)
 		cause := h.Cause()
 		if cause == r.last[h.Issuer] {
 			continue
@@ -47,4 +49,20 @@ func (r *keyReport) see(all []authn.Health) {
 		}
 		r.log.Warn("an issuer's keys cannot be read; those held stay in use until max_key_age is over", "issuer", h.Issuer, "cause", cause, "keys", h.Keys)
 	}
+}
+
+func (r *keyReport) seeAsking(h authn.Health) {
+	cause := h.AskingCause()
+	if cause == r.asks[h.Issuer] {
+		return
+	}
+	if r.asks == nil {
+		r.asks = map[string]string{}
+	}
+	r.asks[h.Issuer] = cause
+	if cause == "" {
+		r.log.Info("an issuer answers about its tokens again", "issuer", h.Issuer)
+		return
+	}
+	r.log.Warn("an issuer does not answer about its tokens; requests that need it are answered 503", "issuer", h.Issuer, "cause", cause)
 }

@@ -18,7 +18,8 @@ func TestKeysThatCannotBeReadAreLoggedOncePerChange(t *testing.T) {
 	var out bytes.Buffer
 	r := keyReport{log: slog.New(slog.NewTextHandler(&out, nil)), last: map[string]string{}}
 	good := authn.Health{Issuer: "https://idp.example.org", Keys: 1, Read: time.Unix(1, 0)}
-	gone, secret := good, good
+	gone, secret, mute := good, good, good
+	mute.Asking = fs.ErrPermission
 	gone.Err, secret.Err = fs.ErrNotExist, errors.New(`Get "https://idp.example.org/k?key=hunter2"`)
 	for _, step := range []struct {
 		name string
@@ -31,6 +32,9 @@ func TestKeysThatCannotBeReadAreLoggedOncePerChange(t *testing.T) {
 		{"otherwise", secret, "it cannot be read"},
 		{"well again", good, "are read again"},
 		{"still well", good, ""},
+		{"does not answer about tokens", mute, "does not answer about its tokens"},
+		{"still does not", mute, ""},
+		{"answers again", good, "answers about its tokens again"},
 		{"gone again", gone, "level=WARN"},
 	} {
 		out.Reset()
