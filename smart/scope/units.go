@@ -97,8 +97,8 @@ func compareUnits(a, b unit) int {
 
 // partsOf are the parts of a scope that a person can grant instead of the whole:
 // the types of US Core of a whole record, and the categories of conditions and
-// observations that are to be seen (45 CFR 170.315(g)(10), AUT-PAT-33 asks for
-// these when the type is asked for; a whole record asks for it too).
+// observations that are to be seen (45 CFR 170.315(g)(10) has them offered when
+// the type is asked for; who asks for a whole record asks for the type too).
 func partsOf(s authz.Scope) []unit {
 	if len(s.Arguments) > 0 {
 		return nil
