@@ -1,0 +1,23 @@
+package person
+
+// Settle waits for what is done aside.
+func (d *Directory) Settle() { d.wg.Wait() }
+
+// Fold is fold.
+func Fold(s string) string { return fold(s) }
+
+// OpenBreachList is openBreachList.
+func OpenBreachList(path string) (has func(string) (bool, error), err error) {
+	b, err := openBreachList(path)
+	if err != nil {
+		return nil, err
+	}
+	return b.has, nil
+}
+
+// Peers is how many network peers are remembered.
+func (d *Directory) Peers() int {
+	d.peers.mu.Lock()
+	defer d.peers.mu.Unlock()
+	return len(d.peers.by)
+}
