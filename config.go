@@ -26,6 +26,7 @@ type Config struct {
 	Store    StoreConfig    `koanf:"store"`
 	Audit    AuditConfig    `koanf:"audit"`
 	Issuers  []IssuerConfig `koanf:"issuers"`
+	Smart    SmartConfig    `koanf:"smart"`
 	Policies PoliciesConfig `koanf:"policies"`
 	Limits   LimitsConfig   `koanf:"limits"`
 	// AllowedOrigins are the web applications that may call from a browser.
@@ -174,6 +175,7 @@ func DefaultConfig() Config {
 		TLS:      TLSConfig{Min: "1.3"},
 		Store:    StoreConfig{Readers: 8},
 		Audit:    AuditConfig{Segment: 64 << 20},
+		Smart:    defaultSmart(),
 		Policies: PoliciesConfig{Reload: Duration{2 * time.Second}},
 		Log:      LogConfig{Level: "info", Format: "json"},
 	}
@@ -221,6 +223,12 @@ func (c *Config) resolve(from string) {
 	abs(&c.TLS.ClientCAs, "")
 	abs(&c.Audit.Dir, below("audit"))
 	abs(&c.Policies.Dir, "")
+	abs(&c.Smart.Passwords.BreachList, "")
+	if c.Store.Postgres == "" { // where servers share the store they share the keys
+		abs(&c.Smart.KeyFile, below("vault.key"))
+	} else {
+		abs(&c.Smart.KeyFile, "")
+	}
 	abs(&c.Store.PostgresPasswordFile, "")
 	if c.Store.Postgres == "" {
 		abs(&c.Store.SQLite, below("store.db"))

@@ -50,6 +50,7 @@ func (c *Config) Check() error {
 	c.checkTLS(fault)
 	c.checkStore(fault)
 	c.checkIssuers(fault)
+	c.checkSmart(fault)
 	c.checkRest(fault)
 	c.Limits.check(fault)
 	return errors.Join(faults...)

@@ -11,7 +11,7 @@ import (
 )
 
 func (c *Config) checkIssuers(fault faultFunc) {
-	if len(c.Issuers) == 0 && c.LocalIssuer == "" {
+	if len(c.Issuers) == 0 && c.LocalIssuer == "" && !c.Smart.Enabled {
 		fault("issuers", "must name at least one, for nobody could sign in otherwise")
 	}
 	for n, i := range c.Issuers {

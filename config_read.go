@@ -109,7 +109,7 @@ func wanted(at *mapstructure.DecodeError) string {
 // isSection tells keys with keys below them from times, which the decoder does not.
 func isSection(key string) bool {
 	switch key {
-	case "tls", "store", "audit", "policies", "limits", "log":
+	case "tls", "store", "audit", "smart", "smart.passwords", "smart.roles", "policies", "limits", "log":
 		return true
 	}
 	return strings.HasPrefix(key, "issuers[") && (strings.HasSuffix(key, "]") || strings.HasSuffix(key, ".claims") || strings.HasSuffix(key, ".introspection"))

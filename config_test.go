@@ -114,6 +114,7 @@ func TestLeastConfigurationHasSafeDefaults(t *testing.T) {
 	want := DefaultConfig()
 	want.Dir, want.Base = filepath.Join(dir, "data"), "https://fhir.example.org/fhir"
 	want.TLS.Cert, want.TLS.Key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	want.Smart.KeyFile = filepath.Join(dir, "data", "vault.key")
 	want.Store.SQLite, want.Audit.Dir = filepath.Join(dir, "data", "store.db"), filepath.Join(dir, "data", "audit")
 	want.Issuers = []IssuerConfig{{Name: "https://idp.example.org", Audience: []string{want.Base},
 		JWKSFile: filepath.Join(dir, "jwks.json"), Algorithms: []string{"ES256"}}}
@@ -140,6 +141,9 @@ issuers:
   - {name: a, audience: [b], jwks_url: "http://127.0.0.1:9/k", plain_loopback: true, algorithms: [RS256], leeway: 30s, max_key_age: 1h,
      fhir_bases: ["https://old.example.org/fhir"], claims: {client_id: c1, scope: c2, fhir_user: c3, patient: c4, organization: c5, roles: /c6, purpose: c7, acr: c8},
      require_type: true, introspection: {url: "http://127.0.0.1:9/i", client_id: c, key_file: secret, key_id: k, always: true, remember: 5s}}
+smart: {enabled: true, issuer: "https://id.example.org/auth", name: n, help: h, key_file: secret, administrators: [a], access_life: 2m, refresh_life: 3h, session_idle: 4m,
+  session_life: 5h, key_period: 6h, passwords: {min_length: 14, breach_list: secret}, roles: {clinical: [b], just_in_time: [c], self_service: [c], max_just_in_time: 7h},
+  purposes: [{role: d, purpose: TREAT}]}
 policies: {reload: 5s}
 limits: {body: 1, bodies: 2, gzip_ratio: 3, header: 400, url: 500, header_timeout: 6s, body_timeout: 7s, body_rate: 8, write_timeout: 9s, idle_timeout: 10s,
   drain: 11s, connections: 12, per_peer: 13, requests: 14, streams: 15, entries: 16, count: 17, chain: 8, iterate: 19, page_life: 20s, time: 21s}

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -41,6 +42,7 @@ type Instance struct {
 	journal   *audit.Log
 	store     *store.Store
 	policies  *authz.Policies
+	identity  *identity // the authorization server; nil without one
 	verifier  *authn.Verifier
 	server    *Server
 	operator  *Server // the same, for the operator's imports
@@ -101,6 +103,11 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *Instance, err e
 // journal is older than the other, that is worth a warning.
 func (i *Instance) assemble(ctx context.Context, newJournal bool) error {
 	var err error
+	if i.cfg.Smart.Enabled {
+		if i.identity, err = i.openIdentity(); err != nil {
+			return err
+		}
+	}
 	if i.verifier, err = i.newVerifier(); err != nil {
 		return err
 	}
@@ -128,6 +135,9 @@ func (i *Instance) assemble(ctx context.Context, newJournal bool) error {
 	if i.server, err = New(i.parts); err != nil {
 		return err
 	}
+	if i.identity != nil {
+		i.identity.connect(i.verifier, i.server)
+	}
 	i.operator, err = New(i.parts.forOperator(i.cfg.Tenant))
 	return err
 }
@@ -149,6 +159,9 @@ func (i *Instance) newVerifier() (*authn.Verifier, error) {
 			return nil, err
 		}
 		issuers = append(issuers, local.Issuer())
+	}
+	if i.identity != nil {
+		issuers = append(issuers, i.identity.issuer(i.base, i.cfg.Smart.issuer(i.base)))
 	}
 	v, err := authn.New(authn.Config{Issuers: issuers}, i.clock, &http.Transport{
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, Proxy: http.ProxyFromEnvironment,
@@ -178,6 +191,10 @@ func (i *Instance) listen() error {
 			HeaderTimeout: l.HeaderTimeout.Duration, BodyTimeout: l.BodyTimeout.Duration, BodyRate: l.BodyRate,
 			WriteTimeout: l.WriteTimeout.Duration, IdleTimeout: l.IdleTimeout.Duration, Drain: l.Drain.Duration,
 			Connections: l.Connections, PerPeer: l.PerPeer, Requests: l.Requests, Streams: l.Streams}}
+	if c.Smart.Enabled {
+		t.Hosts = append(slices.Clone(c.Hosts), c.Smart.host(c.Base))
+		t.Web = transport.Web{Handle: i.serveWeb, Serves: i.isWeb}
+	}
 	if c.TLS.Min == "1.2" {
 		t.MinTLS = tls.VersionTLS12
 	}
@@ -210,6 +227,14 @@ func (i *Instance) listen() error {
 // Base is the service's URL.
 func (i *Instance) Base() string { return i.base }
 
+// Issuer is the authorization server's URL; "" in a server that has none.
+func (i *Instance) Issuer() string {
+	if i.identity == nil {
+		return ""
+	}
+	return i.cfg.Smart.issuer(i.base)
+}
+
 // Setting is store.Setting: a small fact of the directory, about no record.
 func (i *Instance) Setting(ctx context.Context, name string, make func() []byte) ([]byte, error) {
 	return i.store.Setting(ctx, name, make)
@@ -226,6 +251,9 @@ func (i *Instance) Run(ctx context.Context, reload <-chan os.Signal) error {
 	every := time.NewTicker(i.cfg.Policies.Reload.Duration)
 	defer every.Stop()
 	go i.watchKeys(watching)
+	if i.identity != nil {
+		go i.sweep(watching)
+	}
 	go i.policies.Watch(watching, every.C, reload, func(epoch string, err error) {
 		if err != nil {
 			i.log.Error("policies are not reloaded; those in force stay", "error", err)
@@ -244,6 +272,9 @@ func (i *Instance) Close() error {
 		if err := i.transport.Close(); !errors.Is(err, net.ErrClosed) { // Run has closed it before
 			all = append(all, err)
 		}
+	}
+	if i.identity != nil {
+		all = append(all, i.identity.people.Close())
 	}
 	if i.store != nil {
 		// Outcomes that are on record leave the outbox with a commit; this is one.

@@ -18,6 +18,7 @@ const (
 	Disclosure Kind = "disclosure" // content is about to leave
 	Denial     Kind = "denial"     // refused, or answered as if absent
 	Decision   Kind = "decision"   // an authorization decision in its own right
+	Security   Kind = "security"   // about a person's sign-in, an application, a grant or a key
 	Opened     Kind = "opened"     // a writer began
 	Repaired   Kind = "repaired"   // a writer began after a torn tail was set aside
 	Closed     Kind = "closed"     // a writer ended; nothing of its run follows

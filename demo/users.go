@@ -3,6 +3,7 @@ package demo
 // A User is somebody who can sign in to the demo.
 type User struct {
 	Name         string   // the name to sign in with
+	Display      string   // as people know them
 	FHIRUser     string   // "Practitioner/…", "Patient/…", or "" for a system
 	Organization string   // "Organization/…", or "" for the operator's own people
 	OrgName      string   // "north", "south" or ""
@@ -31,19 +32,19 @@ const (
 func Users() []User {
 	const north, south = "Organization/" + northOrg, "Organization/" + southOrg
 	return []User{
-		{Name: "dr-adams", FHIRUser: "Practitioner/" + adamsID, Organization: north, OrgName: northOrg,
+		{Name: "dr-adams", Display: "Dr. Adams", FHIRUser: "Practitioner/" + adamsID, Organization: north, OrgName: northOrg,
 			Roles: []string{"physician"}, Scope: clinicScope},
-		{Name: "dr-baker", FHIRUser: "Practitioner/" + bakerID, Organization: north, OrgName: northOrg,
+		{Name: "dr-baker", Display: "Dr. Baker", FHIRUser: "Practitioner/" + bakerID, Organization: north, OrgName: northOrg,
 			Roles: []string{"physician"}, Scope: clinicScope},
-		{Name: "nurse-diaz", FHIRUser: "Practitioner/" + diazID, Organization: north, OrgName: northOrg,
+		{Name: "nurse-diaz", Display: "Nurse Diaz", FHIRUser: "Practitioner/" + diazID, Organization: north, OrgName: northOrg,
 			Roles: []string{"nurse"}, Scope: clinicScope},
-		{Name: "dr-chen", FHIRUser: "Practitioner/" + chenID, Organization: south, OrgName: southOrg,
+		{Name: "dr-chen", Display: "Dr. Chen", FHIRUser: "Practitioner/" + chenID, Organization: south, OrgName: southOrg,
 			Roles: []string{"physician"}, Scope: clinicScope},
-		{Name: "patient-amy", FHIRUser: "Patient/" + amyID, Organization: north, OrgName: northOrg,
+		{Name: "patient-amy", Display: "Amy", FHIRUser: "Patient/" + amyID, Organization: north, OrgName: northOrg,
 			Roles: []string{"patient"}, Scope: "openid fhirUser launch/patient patient/*.rs"},
-		{Name: "officer", FHIRUser: "Practitioner/" + officerID, Roles: []string{"security-officer"},
+		{Name: "officer", Display: "Security officer", FHIRUser: "Practitioner/" + officerID, Roles: []string{"security-officer"},
 			Scope: "openid fhirUser user/AuditEvent.rs"},
-		{Name: "admin", FHIRUser: "Practitioner/" + adminID, Roles: []string{"admin"}, Scope: clinicScope},
-		{Name: "warehouse", Roles: []string{"system"}, Scope: "system/*.rs", Client: true},
+		{Name: "admin", Display: "Administrator", FHIRUser: "Practitioner/" + adminID, Roles: []string{"admin"}, Scope: clinicScope},
+		{Name: "warehouse", Display: "Warehouse", Roles: []string{"system"}, Scope: "system/*.rs", Client: true},
 	}
 }

@@ -32,7 +32,7 @@ type Config struct {
 	// those of Listen unless it is a wildcard, are the hosts that are answered.
 	// Port 0 stands for the port that Listen picked.
 	Base  string
-	Hosts []string // further values of the Host header, "host" or "host:port"
+	Hosts []string // further values of the Host header, "host" or "host:port"; port 0 as in Base
 
 	// CertFile and KeyFile are PEM files, read again when they change.
 	// GetCertificate, when set, is used instead.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,6 +80,9 @@ func (s *Server) names(a net.Addr) {
 		s.hosts[normalHost(a.String())] = true
 	}
 	for _, h := range s.cfg.Hosts {
+		if name, any := strings.CutSuffix(h, ":0"); any {
+			h = name + ":" + port
+		}
 		s.hosts[normalHost(h)] = true
 	}
 }

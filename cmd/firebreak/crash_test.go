@@ -119,7 +119,7 @@ func TestKilledUnderLoadNothingAcknowledgedIsLost(t *testing.T) {
 		token, err := tokenCommand{Dir: dir, As: "dr-adams", TTL: time.Hour}.mint()
 		check(err)
 		timer := time.AfterFunc(time.Duration(100+rand.IntN(600))*time.Millisecond, s.kill)
-		a.load(t, client(check, dir), s.base, token, fmt.Sprint("round", round))
+		a.load(t, httpClient(check, dir), s.base, token, fmt.Sprint("round", round))
 		timer.Stop()
 		s.kill()
 	}
@@ -127,7 +127,7 @@ func TestKilledUnderLoadNothingAcknowledgedIsLost(t *testing.T) {
 	check(err)
 	token, err := tokenCommand{Dir: dir, As: "dr-adams", TTL: time.Hour}.mint()
 	check(err)
-	c := client(check, dir)
+	c := httpClient(check, dir)
 	for id, version := range a.created {
 		if status, body, err := read(c, s.base+"/"+version, token); err != nil || status != 200 || !strings.Contains(body, `"`+id+`"`) {
 			t.Errorf("%s was acknowledged as %s and answers %d: %v", id, version, status, err)
@@ -186,7 +186,7 @@ func TestLoadingGoesOnAfterCrashes(t *testing.T) {
 	}
 	token, err := tokenCommand{Dir: dir, As: "warehouse", TTL: time.Hour}.mint()
 	check(err)
-	c := client(check, dir)
+	c := httpClient(check, dir)
 	changed := changesOnRecord(t, dir)
 	types := map[string]bool{}
 	for ref := range changed {

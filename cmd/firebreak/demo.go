@@ -86,8 +86,17 @@ func (d demoCommand) prepare(c console, i *firebreak.Instance, ca string) (*demo
 	if err != nil {
 		c.note("%v", err)
 	}
-	now := &demoFile{Base: i.Base(), CA: ca, Users: demoUsers(), Store: set.Store}
-	if old != nil && old.Store == set.Store {
+	now := &demoFile{Base: i.Base(), CA: ca, Issuer: i.Issuer(), Users: demoUsers(), Store: set.Store}
+	if old == nil || old.Store != set.Store {
+		old = &demoFile{}
+	}
+	if now.Clients, err = setClients(c.ctx, i, d.Dir, old.Clients); err != nil {
+		return nil, err
+	}
+	if err := invitePeople(c.ctx, i, d.Dir, now.Users, old.Users); err != nil {
+		return nil, err
+	}
+	if old.Examples != nil {
 		now.Examples = old.Examples
 		return now, now.write(d.Dir)
 	}

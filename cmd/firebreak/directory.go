@@ -23,10 +23,13 @@ import (
 
 // demoFile is DIR/demo.json: what clients of the demo need to know.
 type demoFile struct {
-	Base     string              `json:"base"`
-	CA       string              `json:"ca"`
-	Users    map[string]demoUser `json:"users"`
-	Examples map[string]string   `json:"examples"`
+	Base string `json:"base"`
+	CA   string `json:"ca"`
+	// Issuer is the authorization server: people sign in at Issuer + "/account".
+	Issuer   string                `json:"issuer"`
+	Users    map[string]demoUser   `json:"users"`
+	Clients  map[string]demoClient `json:"clients"`
+	Examples map[string]string     `json:"examples"`
 	// Store is the name of the store that the data set was loaded into, whole.
 	Store string `json:"store"`
 }
@@ -37,6 +40,7 @@ type demoUser struct {
 	Roles        []string `json:"roles"`
 	Scope        string   `json:"scope"`
 	Client       bool     `json:"client,omitzero"`
+	Password     string   `json:"password,omitzero"`
 }
 
 func demoFilePath(dir string) string { return filepath.Join(dir, "demo.json") }
@@ -129,18 +133,18 @@ func (d *demoFile) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(demoFilePath(dir), append(b, '\n'))
+	return replaceFile(demoFilePath(dir), append(b, '\n'), 0o600) // it holds passwords
 }
 
 // replaceFile writes a file in one step: a reader sees the old or the new.
-func replaceFile(path string, content []byte) error {
+func replaceFile(path string, content []byte, mode fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // gone already when all went well
 	_, err = f.Write(content)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)
@@ -189,6 +193,8 @@ func demoConfig(dir, base string) firebreak.Config {
 	cfg := firebreak.DefaultConfig()
 	cfg.Dir, cfg.Base, cfg.Listen = dir, base, ""
 	cfg.LocalIssuer, cfg.LocalPurposes = dir, demoPurposes()
+	cfg.Smart.Issuer = demoIssuer(base)
+	cfg.Smart.Enabled, cfg.Smart.Name, cfg.Smart.Letters = true, "Firebreak demo", filepath.Join(dir, "letters")
 	return cfg
 }
 

@@ -122,7 +122,7 @@ func scriptGet(ts *testscript.TestScript, neg bool, args []string) {
 		token, err = tokenCommand{Dir: dir, As: args[1], TTL: time.Minute}.mint()
 		ts.Check(err)
 	}
-	status, body, err := read(client(ts.Check, dir), ts.Getenv("BASE")+"/"+args[2], token)
+	status, body, err := read(httpClient(ts.Check, dir), ts.Getenv("BASE")+"/"+args[2], token)
 	ts.Check(err)
 	if strconv.Itoa(status) != args[3] {
 		ts.Fatalf("status %d, want %s: %s", status, args[3], body)
@@ -222,7 +222,7 @@ func (s *process) kill() {
 }
 
 // client trusts a demo directory's authority.
-func client(check func(error), dir string) *http.Client {
+func httpClient(check func(error), dir string) *http.Client {
 	pem, err := os.ReadFile(filepath.Join(dir, "ca.pem"))
 	check(err)
 	pool := x509.NewCertPool()

@@ -92,12 +92,12 @@ func TestSyntheaImportsWholeAndOnce(t *testing.T) {
 	// What referred to an entry refers to the resource that it became.
 	token, err := tokenCommand{Dir: dir, As: "dr-adams", TTL: time.Minute}.mint()
 	check(err)
-	_, body, err := read(client(check, dir), s.base+"/Observation?_summary=count&subject:missing=true", token)
+	_, body, err := read(httpClient(check, dir), s.base+"/Observation?_summary=count&subject:missing=true", token)
 	check(err)
 	if !strings.Contains(body, `"total":0`) {
 		t.Errorf("Observations without a subject: %s", body)
 	}
-	_, body, err = read(client(check, dir), s.base+"/Encounter?_count=500&_elements=subject", token)
+	_, body, err = read(httpClient(check, dir), s.base+"/Encounter?_count=500&_elements=subject", token)
 	check(err)
 	if strings.Contains(body, "urn:uuid:") {
 		t.Error("references to entries are left")
@@ -113,7 +113,7 @@ func counts(t *testing.T, s *process, dir string, types map[string]int) map[stri
 	}
 	token, err := tokenCommand{Dir: dir, As: "warehouse", TTL: time.Minute}.mint()
 	check(err)
-	c := client(check, dir)
+	c := httpClient(check, dir)
 	out := map[string]int{}
 	for typ := range types {
 		_, body, err := read(c, s.base+"/"+typ+"?_summary=count", token)

@@ -1,0 +1,189 @@
+package firebreak
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"firebreak/fhir"
+	"firebreak/fhirjson"
+	"firebreak/smart"
+	"firebreak/ui"
+)
+
+// chart is what the pages of the authorization server know of records. It asks as
+// the person at the page does, by the same way: with a token of theirs, through
+// the gate, on record. It has no other.
+type chart struct {
+	server *Server
+	tokens interface {
+		TokenFor(ctx context.Context, p smart.Person, scope string) (string, error)
+	}
+	base string
+}
+
+// chartScope is all that the pages may ask.
+const chartScope = "user/Patient.rs user/Encounter.rs"
+
+// get is the answer to a read or search as the person; nil when it is not found.
+func (c *chart) get(ctx context.Context, p smart.Person, path, query string) (*fhirjson.Doc, error) {
+	token, err := c.tokens.TokenFor(ctx, p, chartScope)
+	if err != nil {
+		return nil, err
+	}
+	reply := c.server.Serve(ctx, fhir.Request{Method: http.MethodGet, Path: path, Query: query, Authorization: "Bearer " + token,
+		Accept: "application/fhir+json", Visit: randomText(26), Base: c.base, Peer: "page"})
+	var out answerText
+	if _, err := reply.WriteTo(&out, false); err != nil {
+		return nil, err
+	}
+	switch out.status {
+	case http.StatusOK:
+		return fhirjson.Parse(out.body.Bytes())
+	case http.StatusNotFound, http.StatusGone, http.StatusForbidden, http.StatusBadRequest:
+		return nil, nil
+	}
+	return nil, fmt.Errorf("a page's question was answered %d", out.status)
+}
+
+// answerText holds a Reply for a page.
+type answerText struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (a *answerText) Header() http.Header {
+	if a.header == nil {
+		a.header = http.Header{}
+	}
+	return a.header
+}
+func (a *answerText) WriteHeader(status int)      { a.status = status }
+func (a *answerText) Write(b []byte) (int, error) { return a.body.Write(b) }
+
+// patientsAPage is how many patients a page shows.
+const patientsAPage = "10"
+
+// Patients is smart.Chart's. page is the query of a further page, as this server
+// gave it.
+func (c *chart) Patients(ctx context.Context, p smart.Person, s ui.PatientSearch, page string) (ui.PatientSearch, error) {
+	s.Done = true
+	query := page
+	if query == "" {
+		v := url.Values{"_count": {patientsAPage}, "_sort": {"family,given"}}
+		for name, value := range map[string]string{"name": s.Name, "birthdate": s.BirthDate, "identifier": s.Identifier} {
+			if value = strings.TrimSpace(value); value != "" {
+				v.Set(name, value)
+			}
+		}
+		query = v.Encode()
+	}
+	doc, err := c.get(ctx, p, "Patient", query)
+	if err != nil || doc == nil {
+		return s, err
+	}
+	for entry := range doc.Root().Field("entry").Each() {
+		if r := entry.Field("resource"); r.Field("resourceType").Is("Patient") {
+			s.Found = append(s.Found, patientLine(r))
+		}
+	}
+	for link := range doc.Root().Field("link").Each() {
+		_, query, _ := strings.Cut(link.Field("url").Text(), "?")
+		switch link.Field("relation").Text() {
+		case "next":
+			s.Next = query
+		case "previous":
+			s.Previous = query
+		}
+	}
+	return s, nil
+}
+
+// Patient is smart.Chart's.
+func (c *chart) Patient(ctx context.Context, p smart.Person, id string) (ui.Patient, error) {
+	if !plainID(id) {
+		return ui.Patient{}, smart.ErrNobody
+	}
+	doc, err := c.get(ctx, p, "Patient/"+id, "")
+	if err != nil {
+		return ui.Patient{}, err
+	}
+	if doc == nil {
+		return ui.Patient{}, smart.ErrNobody
+	}
+	return patientLine(doc.Root()), nil
+}
+
+// Encounters is smart.Chart's.
+func (c *chart) Encounters(ctx context.Context, p smart.Person, patient string) ([]ui.Choice, error) {
+	if !plainID(patient) {
+		return nil, smart.ErrNobody
+	}
+	doc, err := c.get(ctx, p, "Encounter", url.Values{"patient": {patient}, "_count": {"10"}, "_sort": {"-date"}}.Encode())
+	if err != nil || doc == nil {
+		return nil, err
+	}
+	var out []ui.Choice
+	for entry := range doc.Root().Field("entry").Each() {
+		r := entry.Field("resource")
+		if !r.Field("resourceType").Is("Encounter") {
+			continue
+		}
+		day, _, _ := strings.Cut(r.Field("period").Field("start").Text(), "T")
+		what := firstText(r.Field("type"), "text")
+		if what == "" {
+			what = r.Field("class").Field("display").Text()
+		}
+		out = append(out, ui.Choice{Value: r.Field("id").Text(), Text: strings.TrimSpace(day + " " + what)})
+	}
+	return out, nil
+}
+
+func patientLine(r fhirjson.Node) ui.Patient {
+	out := ui.Patient{ID: r.Field("id").Text(), BirthDate: r.Field("birthDate").Text(), Gender: r.Field("gender").Text()}
+	for name := range r.Field("name").Each() {
+		out.Name = name.Field("text").Text()
+		if out.Name == "" {
+			var parts []string
+			for given := range name.Field("given").Each() {
+				parts = append(parts, given.Text())
+			}
+			out.Name = strings.Join(append(parts, name.Field("family").Text()), " ")
+		}
+		break
+	}
+	for id := range r.Field("identifier").Each() {
+		if label := firstText(id.Field("type").Field("coding"), "code"); label == "MR" || out.Identifier == "" {
+			out.Identifier = strings.TrimSpace(label + " " + id.Field("value").Text())
+		}
+	}
+	return out
+}
+
+// firstText is a text of the first element of a list.
+func firstText(list fhirjson.Node, field string) string {
+	for n := range list.Each() {
+		return n.Field(field).Text()
+	}
+	return ""
+}
+
+// plainID: FHIR R4 datatypes.html#id.
+func plainID(id string) bool {
+	for i := range len(id) {
+		c := id[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.') {
+			return false
+		}
+	}
+	return len(id) >= 1 && len(id) <= 64
+}
+
+var (
+	_ smart.Chart         = (*chart)(nil)
+	_ http.ResponseWriter = (*answerText)(nil)
+)

@@ -1,0 +1,199 @@
+package firebreak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"firebreak/audit"
+	"firebreak/authn"
+	"firebreak/smart"
+	"firebreak/smart/client"
+	"firebreak/smart/person"
+	"firebreak/transport"
+	"firebreak/ui"
+	"firebreak/vault"
+)
+
+// identity is the authorization server with its parts; nil in a server that has
+// none.
+type identity struct {
+	vault   *vault.Vault
+	clients *client.Registry
+	people  *person.Directory
+	smart   *smart.Server
+	charts  *chart
+	host    string // the issuer's, as requests name it
+}
+
+// openIdentity puts the authorization server together. It can serve when it has
+// been told who reads its tokens and where charts are (connect).
+func (i *Instance) openIdentity() (*identity, error) {
+	c := i.cfg.Smart
+	keys, err := vault.OpenKeys(c.KeyFile, i.cfg.Store.Postgres == "")
+	if err != nil {
+		return nil, fmt.Errorf("smart.key_file: %w", err)
+	}
+	id := &identity{vault: vault.New(i.store.Vault(), keys, i.clock), charts: &chart{base: i.base}}
+	fetcher, err := client.NewFetcher(client.Outbound{}, i.clock)
+	if err != nil {
+		return nil, err
+	}
+	id.clients = client.NewRegistry(id.vault, i.clock, fetcher)
+	auth, err := client.NewAuthenticator(id.clients)
+	if err != nil {
+		return nil, err
+	}
+	issuer := c.issuer(i.base)
+	if id.people, err = person.New(id.vault, i.clock, i.mailer(), i.peopleOptions(issuer)); err != nil {
+		return nil, err
+	}
+	at, err := url.Parse(issuer)
+	if err != nil {
+		return nil, err
+	}
+	id.host = strings.TrimSuffix(strings.ToLower(at.Host), ":443")
+	pages, err := ui.New(ui.Site{Name: c.Name, Help: c.Help, Base: at.Path})
+	if err != nil {
+		return nil, err
+	}
+	proofs, err := authn.NewProofs(authn.ProofConfig{Clock: i.clock})
+	if err != nil {
+		return nil, err
+	}
+	id.smart, err = smart.New(smart.Options{Issuer: issuer, Base: i.base, Vault: id.vault, Clock: i.clock, Log: i.log, Clients: id.clients, Auth: auth,
+		Proofs: proofs, People: id.people, Chart: id.charts, Pages: pages, Purposes: c.purposes(), Administrators: c.Administrators,
+		Outbound:   client.Outbound{}.Client(10 * time.Second),
+		AccessLife: c.AccessLife.Duration, RefreshLife: c.RefreshLife.Duration, SessionIdle: c.SessionIdle.Duration,
+		SessionLife: c.SessionLife.Duration, KeyPeriod: c.KeyPeriod.Duration})
+	return id, err
+}
+
+func (i *Instance) peopleOptions(issuer string) person.Options {
+	c := i.cfg.Smart
+	pages := map[person.Purpose]string{person.Invitation: "/invitation", person.Reset: "/reset/new", person.ConfirmEmail: "/email/confirm", person.AllowEmail: "/email/allow"}
+	origin := ""
+	// Passkeys belong to a name (WebAuthn 3, section 5.1.2): an address has none.
+	if u, err := url.Parse(issuer); err == nil && net.ParseIP(u.Hostname()) == nil {
+		origin = u.Scheme + "://" + u.Host
+	}
+	return person.Options{Site: c.Name, Origin: origin,
+		Link: func(p person.Purpose, token string) string {
+			return issuer + pages[p] + "?token=" + url.QueryEscape(token)
+		},
+		MinLength: c.Passwords.MinLength, BreachFile: c.Passwords.BreachList, ClinicalRoles: c.Roles.Clinical, JustInTime: c.Roles.JustInTime,
+		SelfService: c.Roles.SelfService, MaxJustInTime: c.Roles.MaxJustInTime.Duration,
+		Aside: func(e person.Event, err error) {
+			if err != nil {
+				i.log.Error("a change of an account was not followed up", "error", err)
+			}
+		}}
+}
+
+// issuer is the authorization server as one whose tokens are accepted.
+func (id *identity) issuer(base, issuer string) authn.Issuer {
+	return authn.Issuer{Name: issuer, Audience: []string{base}, Keys: id.smart.Keys(), Algorithms: []string{"ES256"}, RequireType: true,
+		Live: id.smart, FHIRBases: []string{base}}
+}
+
+// connect tells the authorization server who reads tokens and answers for charts.
+func (id *identity) connect(v *authn.Verifier, s *Server) {
+	id.smart.Reads(v)
+	id.charts.server, id.charts.tokens = s, id.smart
+}
+
+// serveWeb answers what is not FHIR. What was done is on record before the answer
+// leaves; while the journal cannot be written, nothing is done.
+func (i *Instance) serveWeb(ctx context.Context, req transport.WebRequest) transport.WebReply {
+	out := transport.WebReply{Status: 503}
+	if i.journal.Failed() != nil {
+		return out
+	}
+	a := i.identity.smart.Serve(ctx, req)
+	if len(a.Events) == 0 {
+		return a.Reply
+	}
+	q := inOrder{journal: i.journal}
+	for _, e := range a.Events {
+		for _, r := range i.identityRecord(req, a.Reply, e).Fit() {
+			q.begin(ctx, r.Append(nil))
+		}
+	}
+	if err := q.wait(context.WithoutCancel(ctx)); err != nil {
+		i.log.Error("audit journal cannot be written; nothing is given out", "visit", req.Visit, "error", err)
+		return out
+	}
+	return a.Reply
+}
+
+// identityRecord is an event of the authorization server in the journal's words.
+// The request's own text stays out: it holds passwords, codes and tokens.
+func (i *Instance) identityRecord(req transport.WebRequest, reply transport.WebReply, e smart.Event) audit.Record {
+	r := audit.Record{Kind: audit.Security, Visit: req.Visit, Time: i.clock.Now(), Tenant: i.cfg.Tenant, Subject: e.Person, Issuer: i.cfg.Smart.issuer(i.base),
+		FHIRUser: e.FHIRUser, Organization: e.Organization, Roles: e.Roles, ClientID: e.Client, JTI: e.TokenID, Peer: req.Peer, Server: i.base,
+		Interaction: e.What, Status: reply.Status, Detail: e.Why}
+	if e.Failed {
+		r.Kind = audit.Denial
+	}
+	if e.Patient != "" {
+		r.Patients = []string{"Patient/" + e.Patient}
+	}
+	var about []string
+	for _, x := range [...][2]string{{"grant", e.Grant}, {"scope", e.Scope}, {"about", e.About}} {
+		if x[1] != "" {
+			about = append(about, x[0]+"="+x[1])
+		}
+	}
+	r.Operation = strings.Join(about, "; ")
+	return r
+}
+
+// isWeb tells which requests are not FHIR's: those for the authorization server.
+// But for SMART's discovery, which is below the base, they come to the issuer's
+// own host, whose cookies no other name of this server shares.
+func (i *Instance) isWeb(host, path string) bool {
+	if i.identity == nil || !i.identity.smart.Serves(path) {
+		return false
+	}
+	return i.identity.smart.Below(path) || host == i.identity.host
+}
+
+// sweep takes away, once in a while, what has ended.
+func (i *Instance) sweep(ctx context.Context) {
+	every := time.NewTicker(time.Minute)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+			if err := i.identity.vault.Sweep(ctx); err != nil && !errors.Is(err, context.Canceled) {
+				i.log.Warn("what has ended is not swept away", "error", err)
+			}
+		}
+	}
+}
+
+// mailer takes letters where the configuration says.
+func (i *Instance) mailer() person.Mailer { return letterFolder{i.cfg.Smart.Letters} }
+
+// letterFolder puts letters into files, for the demo and for sites without mail.
+type letterFolder struct{ dir string }
+
+// Post is person.Mailer's.
+func (l letterFolder) Post(m person.Letter) error {
+	if l.dir == "" {
+		return errors.New("there is no way to send letters: smart.mail is not configured")
+	}
+	if err := os.MkdirAll(l.dir, 0o700); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("To: %s\nAbout: %s\nLogin: %s\nLink: %s\nUntil: %s\n", m.To, m.About, m.Login, m.Link, m.Until.UTC().Format(time.RFC3339))
+	return os.WriteFile(filepath.Join(l.dir, randomText(8)+".txt"), []byte(text), 0o600)
+}

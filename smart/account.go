@@ -1,0 +1,146 @@
+package smart
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"firebreak/transport"
+	"firebreak/ui"
+	"firebreak/vault"
+)
+
+// own is what every page of a signed-in person carries.
+func (s *Server) own(req transport.WebRequest, p Person) ui.Common {
+	c := ui.Common{CSRF: s.ownCSRF(req), Person: p.Name}
+	c.Menu.Launch = strings.HasPrefix(p.FHIRUser, "Practitioner")
+	return c
+}
+
+func (s *Server) ownCSRF(req transport.WebRequest) string {
+	return s.vault.Blind("csrf", req.Cookies[sessionCookie])
+}
+
+// ownPage is who looks at a page of their own; who is not signed in is sent to do
+// so, and comes back.
+func (s *Server) ownPage(ctx context.Context, req transport.WebRequest) (vault.Entry[session], Person, Answer, bool) {
+	e, p, err := s.session(ctx, req)
+	if errors.Is(err, vault.ErrAbsent) {
+		return e, p, s.start(ctx, flow{Return: req.Path, MaxAge: -1}), false
+	}
+	if err != nil {
+		return e, p, s.troublePage(err), false
+	}
+	return e, p, Answer{}, true
+}
+
+// ownForm is a form that a page of the person's own has posted.
+func (s *Server) ownForm(ctx context.Context, req transport.WebRequest) (form, vault.Entry[session], Person, Answer, bool) {
+	f, ok := readBody(req)
+	if !ok {
+		return nil, vault.Entry[session]{}, Person{}, s.lostPage(req), false
+	}
+	e, p, err := s.session(ctx, req)
+	if errors.Is(err, vault.ErrAbsent) || err == nil && (!s.sameSite(req) || !same(f["csrf"], s.ownCSRF(req))) {
+		return nil, e, p, s.lostPage(req), false
+	}
+	if err != nil {
+		return nil, e, p, s.troublePage(err), false
+	}
+	return f, e, p, Answer{}, true
+}
+
+// account shows what was granted and how to take it back.
+func (s *Server) account(ctx context.Context, req transport.WebRequest) Answer {
+	e, p, a, ok := s.ownPage(ctx, req)
+	if !ok {
+		return a
+	}
+	v, err := s.accountView(ctx, req, e, p)
+	if err != nil {
+		return s.troublePage(err)
+	}
+	return s.page(http.StatusOK, v)
+}
+
+func (s *Server) accountView(ctx context.Context, req transport.WebRequest, e vault.Entry[session], p Person) (*ui.Account, error) {
+	v := &ui.Account{Common: s.own(req, p), Password: true}
+	all, err := grants.All(ctx, s.vault, "person:"+p.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range all {
+		if !g.Value.Used.IsZero() { // a code that was never exchanged gave nothing
+			v.Grants = append(v.Grants, s.granted(ctx, g, p))
+		}
+	}
+	here, err := sessions.All(ctx, s.vault, "person:"+p.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range here {
+		if x.Value.Epoch == p.Epoch {
+			v.Sessions = append(v.Sessions, ui.Session{ID: x.Value.ID, Browser: x.Value.Browser, Address: x.Value.Address, Since: x.Value.Began, LastSeen: x.Value.Seen,
+				Current: x.Name == e.Name})
+		}
+	}
+	return v, nil
+}
+
+func (s *Server) granted(ctx context.Context, g vault.Entry[Grant], p Person) ui.Grant {
+	own := p.FHIRUser == "Patient/"+g.Value.Context.Patient
+	out := ui.Grant{ID: g.Name, App: g.Value.Client, May: words(g.Value.Scope, own), Offline: g.Value.Renews > 0, Since: g.Value.Since, LastUsed: g.Value.Used, Until: g.Until}
+	if r, err := s.client(ctx, g.Value.Client); err == nil {
+		out.App, out.Publisher = r.Name, r.Publisher
+	}
+	if id := g.Value.Context.Patient; id != "" && !own {
+		if found, err := s.opt.Chart.Patient(ctx, p, id); err == nil {
+			out.Patient = found.Name
+		}
+	}
+	return out
+}
+
+// takeBack ends a grant: its tokens are worth nothing from the next request on.
+func (s *Server) takeBack(ctx context.Context, req transport.WebRequest) Answer {
+	f, _, p, a, ok := s.ownForm(ctx, req)
+	if !ok {
+		return a
+	}
+	g, err := grants.Load(ctx, s.vault, f["grant"])
+	if errors.Is(err, vault.ErrAbsent) || err == nil && g.Value.Person != p.ID {
+		return seeOther(s.url(ui.PathAccount)) // it is gone, as was wanted
+	}
+	if err == nil {
+		err = s.vault.Apply(ctx, s.end(g)...)
+	}
+	if err != nil {
+		return s.troublePage(err)
+	}
+	return seeOther(s.url(ui.PathAccount)).with(Event{What: "revoke", Person: p.ID, FHIRUser: p.FHIRUser, Client: g.Value.Client, Grant: g.Name, Why: "the person took it back"})
+}
+
+// endOther ends another session of the person, or all but this one.
+func (s *Server) endOther(ctx context.Context, req transport.WebRequest) Answer {
+	f, e, p, a, ok := s.ownForm(ctx, req)
+	if !ok {
+		return a
+	}
+	all, err := sessions.All(ctx, s.vault, "person:"+p.ID)
+	if err != nil {
+		return s.troublePage(err)
+	}
+	out := seeOther(s.url(ui.PathAccount))
+	for _, x := range all {
+		if f["session"] == "others" && x.Name == e.Name || f["session"] != "others" && x.Value.ID != f["session"] {
+			continue
+		}
+		events, err := s.leave(ctx, x)
+		out = out.with(events...)
+		if err != nil {
+			return s.troublePage(err).with(out.Events...)
+		}
+	}
+	return out
+}

@@ -1,0 +1,201 @@
+package smart
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"firebreak/smart/client"
+	"firebreak/smart/scope"
+	"firebreak/transport"
+	"firebreak/ui"
+	"firebreak/vault"
+)
+
+// errBrowser: the flow is another browser's, or there is none: the answer is one.
+var errBrowser = errors.New("not this browser's flow")
+
+// flowOf is the flow that a request names, in the browser that began it: the name
+// alone, which is in URLs, opens nothing (login CSRF, RFC 9700 section 4.7).
+func (s *Server) flowOf(ctx context.Context, req transport.WebRequest, id string) (vault.Entry[flow], error) {
+	e, err := flows.Load(ctx, s.vault, id)
+	if errors.Is(err, vault.ErrAbsent) || err == nil && !same(hashName(req.Cookies[flowPrefix+id]), e.Value.Browser) {
+		return e, errBrowser
+	}
+	return e, err
+}
+
+// posted is the flow that a form of ours belongs to. It must come from a page of
+// ours: the token in it is made of the flow and the browser's secret.
+func (s *Server) posted(ctx context.Context, req transport.WebRequest, f form) (vault.Entry[flow], error) {
+	e, err := s.flowOf(ctx, req, f["flow"])
+	if err == nil && (!s.sameSite(req) || !same(f["csrf"], s.flowCSRF(req, e.Name))) {
+		return e, errBrowser
+	}
+	return e, err
+}
+
+func (s *Server) flowCSRF(req transport.WebRequest, id string) string {
+	return s.vault.Blind("csrf", id+"\x1f"+req.Cookies[flowPrefix+id])
+}
+
+// sameSite refuses what a browser itself says another site sent.
+func (s *Server) sameSite(req transport.WebRequest) bool {
+	return (req.Site == "" || req.Site == "same-origin") && (req.Origin == "" || req.Origin == s.origin)
+}
+
+// common is what every page of a flow carries.
+func (s *Server) common(req transport.WebRequest, e vault.Entry[flow], p Person) ui.Common {
+	return ui.Common{Flow: e.Name, CSRF: s.flowCSRF(req, e.Name), Person: p.Name}
+}
+
+// flowPage shows a page of a flow, whose forms may lead back to the application.
+func (s *Server) flowPage(v ui.View, f flow) Answer {
+	if source, ok := ui.FormAction(f.RedirectURI); ok && f.Client != "" {
+		return s.page(http.StatusOK, v, source)
+	}
+	return s.page(http.StatusOK, v)
+}
+
+// further is GET /flow: whatever is next for the person.
+func (s *Server) further(ctx context.Context, req transport.WebRequest) Answer {
+	q, ok := readQuery(req)
+	if !ok {
+		return s.lostPage(req)
+	}
+	e, err := s.flowOf(ctx, req, q["id"])
+	if err != nil {
+		return s.orLost(req, err)
+	}
+	return s.proceed(ctx, req, e)
+}
+
+// proceed takes a flow as far as it goes without asking, and asks.
+func (s *Server) proceed(ctx context.Context, req transport.WebRequest, e vault.Entry[flow]) Answer {
+	f := e.Value
+	sess, person, err := s.session(ctx, req)
+	if err != nil && !errors.Is(err, vault.ErrAbsent) {
+		return s.troublePage(err)
+	}
+	if err != nil || s.mustSignIn(f, sess.Value) {
+		if f.asks("none") {
+			return s.refuse(ctx, e, bad("login_required", "the person has to sign in"))
+		}
+		return s.signInPage(ctx, req, e, sess.Value, person, err == nil)
+	}
+	if f.Client == "" {
+		return seeOther(f.Return, forget(e.Name))
+	}
+	c, err := s.client(ctx, f.Client)
+	if err != nil || !s.usable(c) {
+		return s.refusePage(req, "the application is not known here")
+	}
+	context_, ask, p := s.launchContext(ctx, e, c, person)
+	switch {
+	case p != nil:
+		return s.refuse(ctx, e, p)
+	case ask != nil && f.asks("none"):
+		return s.refuse(ctx, e, bad("interaction_required", "the person has to choose a patient"))
+	case ask != nil:
+		return s.patientPage(ctx, req, e, c, person, ui.PatientSearch{})
+	}
+	asked, err := scope.Parse(f.Scope)
+	if err != nil {
+		return s.troublePage(err)
+	}
+	if c.Trusted && !f.asks("consent") {
+		return s.grant(ctx, req, e, sess, person, c, context_, f.Scope)
+	}
+	if f.asks("none") {
+		return s.refuse(ctx, e, bad("consent_required", "the person has to agree"))
+	}
+	view, err := s.consentView(ctx, req, e, person, c, context_, asked)
+	if err != nil {
+		return s.troublePage(err)
+	}
+	return s.flowPage(view, f)
+}
+
+// mustSignIn reports whether the session that is there does for the flow.
+func (s *Server) mustSignIn(f flow, x session) bool {
+	switch {
+	case (f.asks("login") || f.asks("select_account")) && !f.Signed:
+		return true
+	case f.MaxAge >= 0 && s.now().Sub(x.AuthTime).Seconds() > float64(f.MaxAge) && !f.Signed:
+		return true
+	}
+	return len(f.ACR) > 0 && !s.reaches(x.ACR, f.ACR)
+}
+
+// reaches reports whether a sign-in was as strong as one of those asked for. Names
+// that are not ours are met by no sign-in but one that says so itself.
+func (s *Server) reaches(acr string, wanted []string) bool {
+	return slices.ContainsFunc(wanted, func(w string) bool {
+		at, need := slices.Index(acrs, acr), slices.Index(acrs, w)
+		return w == acr || need >= 0 && at >= need
+	})
+}
+
+// acrs are the strengths of a sign-in, weakest first.
+var acrs = []string{ACRPassword, ACRTwoFactors, ACRPhishingResistant}
+
+// The authentication contexts that are told (acr).
+const (
+	ACRPassword          = "urn:firebreak:acr:1" // one factor
+	ACRTwoFactors        = "urn:firebreak:acr:2"
+	ACRPhishingResistant = "urn:firebreak:acr:3" // a passkey, with the person verified
+)
+
+// refuse ends a flow and tells the application why.
+func (s *Server) refuse(ctx context.Context, e vault.Entry[flow], p *problem) Answer {
+	if err := s.vault.Apply(ctx, flows.Drop(e.Name)); err != nil {
+		return s.troublePage(err)
+	}
+	a := s.backTo(e.Value.RedirectURI, url.Values{"error": {p.code}, "error_description": {p.text}}, e.Value.State)
+	a.Reply.Cookies = append(a.Reply.Cookies, forget(e.Name))
+	return a.with(p.failed(Event{What: "authorize", Client: e.Value.Client}))
+}
+
+func forget(flow string) transport.Cookie {
+	return transport.Cookie{Name: flowPrefix + flow, Life: -1, Lax: true}
+}
+
+// grant ends a flow as the person wants it: what they granted is kept, and the
+// application gets a code for it.
+func (s *Server) grant(ctx context.Context, req transport.WebRequest, e vault.Entry[flow], sess vault.Entry[session], p Person, c client.Client, launch Context, granted string) Answer {
+	f, now := e.Value, s.now()
+	id, secret := handle(), token()
+	offline := has(granted, "offline_access")
+	g := Grant{Client: c.ID, Person: p.ID, Session: sess.Value.ID, Scope: granted, Context: launch, ACR: sess.Value.ACR, AMR: sess.Value.AMR,
+		AuthTime: sess.Value.AuthTime, Nonce: f.Nonce, Epoch: p.Epoch, Since: now, Online: has(granted, "online_access") && !offline}
+	made := code{Grant: id, Client: c.ID, RedirectURI: f.RedirectURI, Challenge: f.Challenge, JKT: f.JKT, Offline: offline, Ends: now.Add(codeLife)}
+	ops := []vault.Op{flows.Remove(e), grants.New(id, g, now.Add(maxAccessLife), g.tags()...), codes.New(hashName(secret), made, now.Add(codeLife))}
+	if f.Launch != "" {
+		ops = append(ops, launches.Drop(hashName(f.Launch)))
+	}
+	if err := s.vault.Apply(ctx, ops...); err != nil {
+		if errors.Is(err, vault.ErrChanged) { // the form was sent twice
+			return s.lostPage(req)
+		}
+		return s.troublePage(err)
+	}
+	a := s.backTo(f.RedirectURI, url.Values{"code": {secret}}, f.State)
+	a.Reply.Cookies = append(a.Reply.Cookies, forget(e.Name))
+	return a.with(Event{What: "grant", Person: p.ID, FHIRUser: p.FHIRUser, Organization: p.Organization, Roles: p.Roles, Client: c.ID, Grant: id,
+		Scope: granted, Patient: launch.Patient})
+}
+
+// lostPage is for a flow that is over, or another browser's.
+func (s *Server) lostPage(req transport.WebRequest) Answer {
+	return s.page(http.StatusBadRequest, &ui.Message{Title: "Please start again", Text: "This page is from an earlier visit, or from another browser.",
+		Hint: "Go back to the application, and start from there.", Visit: req.Visit})
+}
+
+func (s *Server) orLost(req transport.WebRequest, err error) Answer {
+	if errors.Is(err, errBrowser) {
+		return s.lostPage(req)
+	}
+	return s.troublePage(err)
+}

@@ -1,0 +1,204 @@
+package smart
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"firebreak/authn"
+	"firebreak/smart/client"
+	"firebreak/transport"
+	"firebreak/vault"
+)
+
+// Reader reads access tokens of this server as the resource server does.
+// authn.Verifier is one.
+type Reader interface {
+	Verify(ctx context.Context, authorization string) (authn.Token, error)
+}
+
+// introspection is RFC 7662 section 2.2, with the launch context as in the token
+// response (SMART App Launch 2.2, token-introspection).
+type introspection struct {
+	Active       bool   `json:"active"`
+	Scope        string `json:"scope,omitzero"`
+	Client       string `json:"client_id,omitzero"`
+	Subject      string `json:"sub,omitzero"`
+	Issuer       string `json:"iss,omitzero"`
+	Audience     string `json:"aud,omitzero"`
+	Type         string `json:"token_type,omitzero"`
+	Expires      int64  `json:"exp,omitzero"`
+	Issued       int64  `json:"iat,omitzero"`
+	ID           string `json:"jti,omitzero"`
+	FHIRUser     string `json:"fhirUser,omitzero"`
+	ACR          string `json:"acr,omitzero"`
+	Confirmation *bound `json:"cnf,omitzero"`
+	launchFields `json:",inline"`
+}
+
+// introspect tells about a token (RFC 7662). An application may ask about its own
+// tokens, a registered resource server about all. About any other the answer is
+// that of a token that never was.
+func (s *Server) introspect(ctx context.Context, req transport.WebRequest) Answer {
+	f, ok := readBody(req)
+	if !ok || req.Query != "" {
+		return bad("invalid_request", "the body must be a form in which nothing comes twice").answer()
+	}
+	asker, id, p := s.mayAsk(ctx, req, f)
+	if p != nil {
+		return p.answer().with(p.failed(Event{What: "introspect", Client: id}))
+	}
+	if f["token"] == "" {
+		return bad("invalid_request", "token is missing").answer()
+	}
+	about, err := s.about(ctx, f["token"])
+	if err != nil {
+		return s.trouble(err).answer()
+	}
+	if about.Client != asker.ID && !asker.Introspect {
+		about = introspection{}
+	}
+	return asJSON(http.StatusOK, about).with(Event{What: "introspect", Client: asker.ID, About: about.ID})
+}
+
+// mayAsk finds out who introspects: an application with its credentials, or one
+// with an access token of its own (RFC 7662 section 2.1).
+func (s *Server) mayAsk(ctx context.Context, req transport.WebRequest, f form) (client.Client, string, *problem) {
+	denied := &problem{status: http.StatusUnauthorized, code: "invalid_token", text: "the access token is not accepted here",
+		challenge: `Bearer error="invalid_token"`}
+	if !strings.HasPrefix(strings.ToLower(req.Authorization), "bearer ") {
+		c, id, p := s.authenticate(ctx, req, f)
+		if p == nil && c.Kind == client.Public {
+			p = &problem{status: http.StatusUnauthorized, code: "invalid_client", text: "only applications with credentials may ask"}
+		}
+		return c, id, p
+	}
+	t, err := s.opt.Reader.Verify(ctx, req.Authorization)
+	var refusal *authn.Refusal
+	if errors.As(err, &refusal) {
+		return client.Client{}, "", denied
+	}
+	if err != nil {
+		return client.Client{}, "", s.trouble(err)
+	}
+	r, err := s.client(ctx, t.ClientID)
+	if err != nil || t.Issuer != s.opt.Issuer || t.FHIRUser != "" || !r.Live(s.now()) {
+		return client.Client{}, t.ClientID, denied
+	}
+	return r, t.ClientID, nil
+}
+
+// about is what there is to say of a token; it is not active when there is nothing.
+func (s *Server) about(ctx context.Context, token string) (introspection, error) {
+	if strings.Count(token, ".") == 2 && !strings.HasPrefix(token, "eyJ") {
+		return s.aboutRefresh(ctx, token)
+	}
+	t, err := s.opt.Reader.Verify(ctx, "Bearer "+token)
+	var refusal *authn.Refusal
+	if errors.As(err, &refusal) || err == nil && t.Issuer != s.opt.Issuer {
+		return introspection{}, nil
+	}
+	if err != nil {
+		return introspection{}, err
+	}
+	out := introspection{Active: true, Scope: t.Scope, Client: t.ClientID, Subject: t.Subject, Issuer: t.Issuer, Audience: s.opt.Base, Type: "Bearer",
+		Expires: t.Expires.Unix(), Issued: t.IssuedAt.Unix(), ID: t.JTI, ACR: t.ACR}
+	if t.FHIRUser != "" && has(t.Scope, "fhirUser") {
+		out.FHIRUser = s.opt.Base + "/" + t.FHIRUser
+	}
+	if t.Grant != "" {
+		g, err := grants.Load(ctx, s.vault, t.Grant)
+		if errors.Is(err, vault.ErrAbsent) {
+			return introspection{}, nil
+		}
+		if err != nil {
+			return introspection{}, err
+		}
+		out.launchFields = g.Value.Context.fields()
+	}
+	return out, nil
+}
+
+func (s *Server) aboutRefresh(ctx context.Context, token string) (introspection, error) {
+	e, used, err := s.refreshed(ctx, token)
+	if errors.Is(err, vault.ErrAbsent) || err == nil && used {
+		return introspection{}, nil
+	}
+	if err != nil {
+		return introspection{}, err
+	}
+	g := e.Value
+	return introspection{Active: true, Scope: g.Scope, Client: g.Client, Subject: g.Person, Issuer: s.opt.Issuer, Expires: e.Until.Unix(),
+		launchFields: g.Context.fields()}, nil
+}
+
+// revocation takes a token back (RFC 7009): a refresh token with its grant and all
+// that was issued for it; an access token likewise when it belongs to a grant,
+// for an application that gives up one wants none. A token that is unknown, or
+// another's, is answered as one that was taken back.
+func (s *Server) revocation(ctx context.Context, req transport.WebRequest) Answer {
+	f, ok := readBody(req)
+	if !ok || req.Query != "" {
+		return bad("invalid_request", "the body must be a form in which nothing comes twice").answer()
+	}
+	c, id, p := s.authenticate(ctx, req, f)
+	if p != nil {
+		return p.answer().with(p.failed(Event{What: "revoke", Client: id}))
+	}
+	token := f["token"]
+	if token == "" {
+		return bad("invalid_request", "token is missing").answer()
+	}
+	done := Answer{Reply: transport.WebReply{Status: http.StatusOK}}
+	var err error
+	if e, _, miss := s.refreshed(ctx, token); miss == nil && e.Value.Client == c.ID {
+		err = s.vault.Apply(ctx, s.end(e)...)
+		done = done.with(Event{What: "revoke", Client: c.ID, Person: e.Value.Person, Grant: e.Name, Why: "the application gave it up"})
+	} else if miss != nil && !errors.Is(miss, vault.ErrAbsent) {
+		err = miss
+	} else if t, miss := s.opt.Reader.Verify(ctx, "Bearer "+token); miss == nil && t.ClientID == c.ID && t.Issuer == s.opt.Issuer {
+		ops := s.revoke(aboutToken(t.JTI))
+		err = s.vault.Apply(ctx, ops...)
+		done = done.with(Event{What: "revoke", Client: c.ID, Person: t.Subject, Grant: t.Grant, TokenID: t.JTI, Why: "the application gave it up"})
+	}
+	if err != nil {
+		return s.trouble(err).answer()
+	}
+	return done
+}
+
+// userinfo is OpenID Connect Core 1.0 section 5.3.
+func (s *Server) userinfo(ctx context.Context, req transport.WebRequest) Answer {
+	denied := &problem{status: http.StatusUnauthorized, code: "invalid_token", text: "the access token is not accepted", challenge: `Bearer error="invalid_token"`}
+	if req.Authorization == "" {
+		denied.challenge = "Bearer"
+		return denied.answer()
+	}
+	t, err := s.opt.Reader.Verify(ctx, req.Authorization)
+	var refusal *authn.Refusal
+	switch {
+	case errors.As(err, &refusal), err == nil && t.Issuer != s.opt.Issuer:
+		return denied.answer()
+	case err != nil:
+		return s.trouble(err).answer()
+	case !has(t.Scope, "openid"):
+		return (&problem{status: http.StatusForbidden, code: "insufficient_scope", text: "the token does not have the scope openid",
+			challenge: `Bearer error="insufficient_scope", scope="openid"`}).answer()
+	}
+	p, err := s.person(ctx, t.Subject)
+	if errors.Is(err, ErrNobody) {
+		return denied.answer()
+	}
+	if err != nil {
+		return s.trouble(err).answer()
+	}
+	out := struct {
+		Subject  string `json:"sub"`
+		FHIRUser string `json:"fhirUser,omitzero"`
+		Profile  string `json:"profile,omitzero"`
+		Name     string `json:"name,omitzero"`
+	}{Subject: p.ID}
+	s.sayWho(t.Scope, p, &out.FHIRUser, &out.Profile, &out.Name)
+	return asJSON(http.StatusOK, out).with(Event{What: "userinfo", Person: p.ID, Client: t.ClientID})
+}

@@ -1,0 +1,165 @@
+package smart
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"firebreak/smart/client"
+	"firebreak/smart/scope"
+	"firebreak/transport"
+	"firebreak/ui"
+	"firebreak/vault"
+)
+
+// Chart is what the authorization server may know of records: what the person
+// who asks may see of them. It answers as the server answers that person.
+type Chart interface {
+	// Patients are those found; page is "" or what a former answer gave.
+	Patients(ctx context.Context, p Person, search ui.PatientSearch, page string) (ui.PatientSearch, error)
+	// Patient is one; ErrNobody when the person sees none of that id.
+	Patient(ctx context.Context, p Person, id string) (ui.Patient, error)
+	// Encounters are the latest of a patient.
+	Encounters(ctx context.Context, p Person, patient string) ([]ui.Choice, error)
+}
+
+// ErrNobody is the answer when there is no such person.
+var ErrNobody = errors.New("there is no such person")
+
+// launch is an EHR launch that waits for its application (SMART App Launch 2.2,
+// "Launch App: EHR Launch"): whoever starts it has settled the context.
+type launch struct {
+	Client  string
+	Person  string // who must be signed in; "": whoever is
+	Context Context
+}
+
+var launches = vault.Of[launch]("launch")
+
+const launchLife = 10 * minute
+
+// launchContext is what the application gets to know. ask is set while the person
+// has to choose a patient.
+func (s *Server) launchContext(ctx context.Context, e vault.Entry[flow], c client.Client, p Person) (out Context, ask *struct{}, _ *problem) {
+	f := e.Value
+	if f.Launch != "" {
+		l, err := launches.Load(ctx, s.vault, hashName(f.Launch))
+		if err != nil && !errors.Is(err, vault.ErrAbsent) {
+			return out, nil, s.trouble(err)
+		}
+		if err != nil || l.Value.Client != c.ID || l.Value.Person != "" && l.Value.Person != p.ID {
+			return out, nil, bad("invalid_request", "the launch is not known: it has ended, or was for somebody else")
+		}
+		out = l.Value.Context
+	}
+	asked, err := scope.Parse(f.Scope)
+	if err != nil || !asked.NeedsPatient() || out.Patient != "" {
+		return out, nil, s.mayOpen(ctx, p, out.Patient)
+	}
+	if own, ok := strings.CutPrefix(p.FHIRUser, "Patient/"); ok {
+		out.Patient = own
+		return out, nil, nil
+	}
+	if f.Patient == "" {
+		return out, &struct{}{}, nil
+	}
+	out.Patient = f.Patient
+	return out, nil, s.mayOpen(ctx, p, out.Patient)
+}
+
+// mayOpen: an application is not told of a patient whom the person cannot see.
+func (s *Server) mayOpen(ctx context.Context, p Person, patient string) *problem {
+	if patient == "" || p.FHIRUser == "Patient/"+patient {
+		return nil
+	}
+	switch _, err := s.opt.Chart.Patient(ctx, p, patient); {
+	case errors.Is(err, ErrNobody):
+		return bad("access_denied", "there is no such patient")
+	case err != nil:
+		return s.trouble(err)
+	}
+	return nil
+}
+
+// patientPage lets the person choose whose record the application is to be shown.
+func (s *Server) patientPage(ctx context.Context, req transport.WebRequest, e vault.Entry[flow], c client.Client, p Person, search ui.PatientSearch) Answer {
+	return s.flowPage(&ui.ChoosePatient{Common: s.common(req, e, p), App: c.Name, Search: search}, e.Value)
+}
+
+// findPatient is the search of that page.
+func (s *Server) findPatient(ctx context.Context, req transport.WebRequest) Answer {
+	f, ok := readBody(req)
+	if !ok {
+		return s.lostPage(req)
+	}
+	e, err := s.posted(ctx, req, f)
+	if err != nil {
+		return s.orLost(req, err)
+	}
+	_, p, err := s.session(ctx, req)
+	if errors.Is(err, vault.ErrAbsent) {
+		return s.proceed(ctx, req, e)
+	}
+	if err != nil {
+		return s.troublePage(err)
+	}
+	c, err := s.client(ctx, e.Value.Client)
+	if err != nil {
+		return s.refusePage(req, "the application is not known here")
+	}
+	found, err := s.opt.Chart.Patients(ctx, p, ui.PatientSearch{Name: f["name"], BirthDate: f["birthdate"], Identifier: f["identifier"]}, f["page"])
+	if err != nil {
+		return s.troublePage(err)
+	}
+	return s.patientPage(ctx, req, e, c, p, found)
+}
+
+// choosePatient is the choice.
+func (s *Server) choosePatient(ctx context.Context, req transport.WebRequest) Answer {
+	f, ok := readBody(req)
+	if !ok {
+		return s.lostPage(req)
+	}
+	e, err := s.posted(ctx, req, f)
+	if err != nil {
+		return s.orLost(req, err)
+	}
+	if f["answer"] == "refuse" || f["patient"] == "" {
+		return s.refuse(ctx, e, bad("access_denied", "the person chose no patient"))
+	}
+	_, p, err := s.session(ctx, req)
+	if errors.Is(err, vault.ErrAbsent) {
+		return s.proceed(ctx, req, e)
+	}
+	if err != nil {
+		return s.troublePage(err)
+	}
+	if _, err := s.opt.Chart.Patient(ctx, p, f["patient"]); err != nil {
+		if errors.Is(err, ErrNobody) {
+			return s.refuse(ctx, e, bad("access_denied", "there is no such patient"))
+		}
+		return s.troublePage(err)
+	}
+	e.Value.Patient = f["patient"]
+	return s.keepFlow(ctx, req, e)
+}
+
+// keepFlow stores how far a flow has come and has the browser ask what is next.
+func (s *Server) keepFlow(ctx context.Context, req transport.WebRequest, e vault.Entry[flow], cookies ...transport.Cookie) Answer {
+	if err := s.vault.Apply(ctx, flows.Replace(e)); err != nil {
+		if errors.Is(err, vault.ErrChanged) {
+			return s.lostPage(req)
+		}
+		return s.troublePage(err)
+	}
+	return seeOther(s.url("/flow")+"?id="+e.Name, cookies...)
+}
+
+// Launched makes a launch for an application, and is the URL to open it at.
+func (s *Server) Launched(ctx context.Context, c client.Client, person string, launch_ Context) (string, error) {
+	h := token()
+	if err := s.vault.Apply(ctx, launches.New(hashName(h), launch{c.ID, person, launch_}, s.now().Add(launchLife))); err != nil {
+		return "", err
+	}
+	return addTo(c.LaunchURI, map[string][]string{"iss": {s.opt.Base}, "launch": {h}}), nil
+}

@@ -1,0 +1,105 @@
+package smart
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"firebreak/transport"
+	"firebreak/ui"
+)
+
+// The launch page stands in for an electronic health record: a clinician finds a
+// patient and opens an application for them (EHR launch).
+
+func (s *Server) launchPage(ctx context.Context, req transport.WebRequest) Answer {
+	_, p, a, ok := s.ownPage(ctx, req)
+	if !ok {
+		return a
+	}
+	return s.page(http.StatusOK, &ui.Launch{Common: s.own(req, p)})
+}
+
+func (s *Server) launchSearch(ctx context.Context, req transport.WebRequest) Answer {
+	f, _, p, a, ok := s.ownForm(ctx, req)
+	if !ok {
+		return a
+	}
+	found, err := s.opt.Chart.Patients(ctx, p, ui.PatientSearch{Name: f["name"], BirthDate: f["birthdate"], Identifier: f["identifier"]}, f["page"])
+	if err != nil {
+		return s.troublePage(err)
+	}
+	return s.page(http.StatusOK, &ui.Launch{Common: s.own(req, p), Search: found})
+}
+
+// launchChoose offers the applications for a patient.
+func (s *Server) launchChoose(ctx context.Context, req transport.WebRequest) Answer {
+	f, _, p, a, ok := s.ownForm(ctx, req)
+	if !ok {
+		return a
+	}
+	if f["patient"] == "" {
+		return seeOther(s.url(ui.PathLaunch))
+	}
+	v, err := s.launchView(ctx, req, p, f["patient"])
+	if errors.Is(err, ErrNobody) {
+		return seeOther(s.url(ui.PathLaunch))
+	}
+	if err != nil {
+		return s.troublePage(err)
+	}
+	return s.page(http.StatusOK, v)
+}
+
+func (s *Server) launchView(ctx context.Context, req transport.WebRequest, p Person, patient string) (*ui.Launch, error) {
+	found, err := s.opt.Chart.Patient(ctx, p, patient)
+	if err != nil {
+		return nil, err
+	}
+	v := &ui.Launch{Common: s.own(req, p), Patient: &found}
+	if v.Encounters, err = s.opt.Chart.Encounters(ctx, p, patient); err != nil {
+		return nil, err
+	}
+	all, err := s.opt.Clients.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range all {
+		if r := k.Client; r.LaunchURI != "" && s.usable(r) {
+			v.Apps = append(v.Apps, ui.LaunchApp{ID: r.ID, Name: r.Name, Publisher: r.Publisher})
+		}
+	}
+	return v, nil
+}
+
+// launchOpen makes the launch and sends the browser to the application.
+func (s *Server) launchOpen(ctx context.Context, req transport.WebRequest) Answer {
+	f, _, p, a, ok := s.ownForm(ctx, req)
+	if !ok {
+		return a
+	}
+	v, err := s.launchView(ctx, req, p, f["patient"])
+	if errors.Is(err, ErrNobody) {
+		return seeOther(s.url(ui.PathLaunch))
+	}
+	if err != nil {
+		return s.troublePage(err)
+	}
+	r, err := s.client(ctx, f["app"])
+	if err != nil || r.LaunchURI == "" || !s.usable(r) {
+		return seeOther(s.url(ui.PathLaunch))
+	}
+	launch := Context{Patient: f["patient"], NeedBanner: new(bool)}
+	*launch.NeedBanner = true
+	for _, e := range v.Encounters {
+		if e.Value == f["encounter"] && e.Value != "" {
+			launch.Encounter = strings.TrimPrefix(e.Value, "Encounter/")
+		}
+	}
+	to, err := s.Launched(ctx, r, p.ID, launch)
+	if err != nil {
+		return s.troublePage(err)
+	}
+	return seeOther(to).with(Event{What: "launch", Person: p.ID, FHIRUser: p.FHIRUser, Organization: p.Organization, Roles: p.Roles, Client: r.ID, Patient: launch.Patient})
+}

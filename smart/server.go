@@ -1,0 +1,331 @@
+package smart
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"firebreak/authn"
+	"firebreak/clock"
+	"firebreak/smart/client"
+	"firebreak/smart/person"
+	"firebreak/transport"
+	"firebreak/ui"
+	"firebreak/vault"
+)
+
+// Options are what a Server is made of. All are required but those with a default,
+// in brackets.
+type Options struct {
+	Issuer string // "https://host/auth": iss of all tokens
+	Base   string // the FHIR service's: aud of access tokens
+	Vault  *vault.Vault
+	Clock  clock.Clock
+	Log    *slog.Logger // [nothing is logged]
+
+	Clients *client.Registry
+	Auth    *client.Authenticator
+	Proofs  *authn.Proofs
+	People  *person.Directory
+	Chart   Chart
+	Pages   *ui.Pages
+	Reader  Reader // of access tokens; may be given later, by Reads
+
+	// Outbound posts logout tokens to applications; nil: they are not told. It must
+	// be guarded as client.Outbound is.
+	Outbound *http.Client
+
+	// Purposes are the purposes of use (v3-PurposeOfUse) of people's requests, by
+	// role; "patient" and "system" also stand for who has no role.
+	Purposes map[string]string
+	// Administrators are the roles that may register applications and people.
+	Administrators []string
+
+	AccessLife  time.Duration // of access tokens, at most 1 h [30 min]
+	RefreshLife time.Duration // of refresh tokens from their last use [100 days]
+	SessionIdle time.Duration // how long a sign-in lasts unused [30 min]
+	SessionLife time.Duration // and at all [12 h]
+	KeyPeriod   time.Duration // how long a key signs [30 days]
+}
+
+// Server is the authorization server. It is safe for concurrent use.
+type Server struct {
+	opt     Options
+	vault   *vault.Vault
+	keys    *Keys
+	pages   *ui.Pages
+	log     *slog.Logger
+	origin  string // of the pages, as browsers write it
+	prefix  string // the issuer's path
+	base    string // the FHIR service's path
+	revoked revoked
+	origins func(context.Context, string) bool
+	telling chan struct{} // holds one for each application that is being told
+}
+
+// New makes a Server. It asks nothing of the store yet.
+func New(o Options) (*Server, error) {
+	issuer, err1 := url.Parse(o.Issuer)
+	base, err2 := url.Parse(o.Base)
+	if err1 != nil || err2 != nil || issuer.Host == "" || base.Host == "" || issuer.Path == "" || strings.HasSuffix(o.Issuer, "/") {
+		return nil, errors.New("the issuer and the base must be absolute URLs, the issuer with a path and without trailing slash")
+	}
+	if o.Vault == nil || o.Clock == nil || o.Clients == nil || o.Auth == nil || o.Proofs == nil || o.People == nil || o.Chart == nil || o.Pages == nil {
+		return nil, errors.New("an authorization server needs vault, clock, applications, people, charts and pages")
+	}
+	for _, d := range []struct {
+		of        *time.Duration
+		otherwise time.Duration
+	}{{&o.AccessLife, 30 * minute}, {&o.RefreshLife, 100 * day}, {&o.SessionIdle, 30 * minute}, {&o.SessionLife, 12 * time.Hour}, {&o.KeyPeriod, 30 * day}} {
+		if *d.of == 0 {
+			*d.of = d.otherwise
+		}
+	}
+	if o.AccessLife < 0 || o.AccessLife > maxAccessLife || o.KeyPeriod < time.Hour {
+		return nil, errors.New("access tokens may live an hour at most, and a key must sign for an hour at least")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Server{opt: o, vault: o.Vault, keys: newKeys(o.Vault, o.KeyPeriod, o.Clock.Now), pages: o.Pages, log: o.Log,
+		origin: issuer.Scheme + "://" + issuer.Host, prefix: issuer.Path, base: base.Path, origins: o.Clients.Origins(),
+		telling: make(chan struct{}, tellingAtOnce)}, nil
+}
+
+// Reads gives the reader of access tokens, which itself needs the server's keys.
+// It must be called before the first request.
+func (s *Server) Reads(r Reader) { s.opt.Reader = r }
+
+// Keys are the server's signing keys.
+func (s *Server) Keys() *Keys { return s.keys }
+
+// Serves tells which paths are this server's.
+func (s *Server) Serves(path string) bool {
+	return path == s.prefix || strings.HasPrefix(path, s.prefix+"/") ||
+		path == s.base+smartConfiguration || path == oauthMetadata+s.prefix
+}
+
+// Below reports whether a path is one of those that lie below the FHIR service.
+func (s *Server) Below(path string) bool { return path == s.base+smartConfiguration }
+
+func (s *Server) now() time.Time { return s.opt.Clock.Now() }
+
+// url is a place of ours.
+func (s *Server) url(path string) string { return s.opt.Issuer + path }
+
+// handler answers the requests of one place.
+type handler func(context.Context, transport.WebRequest) Answer
+
+// place is a path with what it does, by method.
+type place struct {
+	get, post handler
+	// readable: who may read the answer from a web page.
+	readable readable
+}
+
+type readable int
+
+const (
+	ownPages   readable = iota
+	anyPage             // discovery, which is public
+	registered          // pages of registered applications
+)
+
+// places are all there are; their paths are fixed.
+func (s *Server) places() map[string]place {
+	return map[string]place{
+		"/.well-known/openid-configuration": {get: s.openidConfiguration, readable: anyPage},
+		"/jwks":                             {get: s.jwks, readable: anyPage},
+		"/authorize":                        {get: s.authorize, post: s.authorize},
+		"/token":                            {post: s.token, readable: registered},
+		"/introspect":                       {post: s.introspect, readable: registered},
+		"/revoke":                           {post: s.revocation, readable: registered},
+		"/userinfo":                         {get: s.userinfo, post: s.userinfo, readable: registered},
+		"/flow":                             {get: s.further},
+		ui.PathSignIn:                       {get: s.signInHere, post: s.signIn},
+		ui.PathFactor:                       {get: s.factorHere, post: s.factor},
+		ui.PathSignOut:                      {get: s.signOutPage, post: s.signOut},
+		"/logout":                           {get: s.endSession, post: s.endSession},
+		ui.PathPatientSearch:                {post: s.findPatient},
+		ui.PathPatient:                      {post: s.choosePatient},
+		ui.PathConsent:                      {post: s.consent},
+		ui.PathAccount:                      {get: s.account},
+		ui.PathRevoke:                       {post: s.takeBack},
+		ui.PathSession:                      {post: s.endOther},
+		ui.PathLaunch:                       {get: s.launchPage, post: s.launchSearch},
+		ui.PathLaunchChoose:                 {post: s.launchChoose},
+		ui.PathLaunchOpen:                   {post: s.launchOpen},
+	}
+}
+
+// Serve answers one request. The Answer's Events must be on record before its
+// Reply leaves.
+func (s *Server) Serve(ctx context.Context, req transport.WebRequest) Answer {
+	path, route := strings.CutPrefix(req.Path, s.prefix)
+	var p place
+	found := true
+	switch {
+	case req.Path == s.base+smartConfiguration:
+		p, path = place{get: s.smartConfiguration, readable: anyPage}, smartConfiguration
+	case req.Path == oauthMetadata+s.prefix:
+		p, path = place{get: s.openidConfiguration, readable: anyPage}, oauthMetadata
+	case route && strings.HasPrefix(path, "/assets/"):
+		p, path = place{get: s.asset, readable: ownPages}, "/assets"
+	default:
+		p, found = s.places()[path]
+	}
+	if !found {
+		return s.notFound(req)
+	}
+	a := s.at(ctx, req, p)
+	a.Reply.Route = "auth" + path
+	s.share(ctx, req, p, &a.Reply)
+	return a
+}
+
+func (s *Server) at(ctx context.Context, req transport.WebRequest, p place) Answer {
+	allow := []string{"OPTIONS"}
+	if p.get != nil {
+		allow = append(allow, "GET", "HEAD")
+	}
+	if p.post != nil {
+		allow = append(allow, "POST")
+	}
+	switch {
+	case (req.Method == http.MethodGet || req.Method == http.MethodHead) && p.get != nil:
+		return p.get(ctx, req)
+	case req.Method == http.MethodPost && p.post != nil:
+		return p.post(ctx, req)
+	case req.Method == http.MethodOptions:
+		return Answer{Reply: transport.WebReply{Status: http.StatusNoContent, Allow: strings.Join(allow, ", ")}}
+	}
+	return Answer{Reply: transport.WebReply{Status: http.StatusMethodNotAllowed, Allow: strings.Join(allow, ", ")}}
+}
+
+// share lets web pages read the answer: discovery any page, the rest those of
+// registered applications (SMART App Launch 2.2, "CORS support").
+func (s *Server) share(ctx context.Context, req transport.WebRequest, p place, r *transport.WebReply) {
+	switch {
+	case p.readable == anyPage:
+		r.Origin = "*"
+	case p.readable == registered && req.Origin != "" && s.origins(ctx, req.Origin):
+		r.Origin = req.Origin
+	}
+}
+
+// MayShare reports whether pages of an origin may call the FHIR service.
+func (s *Server) MayShare(origin string) bool { return s.origins(context.Background(), origin) }
+
+func (s *Server) asset(_ context.Context, req transport.WebRequest) Answer {
+	a, ok := s.pages.Asset(req.Path)
+	if !ok {
+		return s.notFound(req)
+	}
+	return Answer{Reply: transport.WebReply{Status: http.StatusOK, ContentType: a.Type, Body: a.Content, Lasting: true}}
+}
+
+func (s *Server) notFound(req transport.WebRequest) Answer {
+	a := s.page(http.StatusNotFound, &ui.Message{Title: "There is nothing here", Text: "The address may be mistyped, or from an earlier version.", Visit: req.Visit})
+	a.Reply.Route = "auth/other"
+	return a
+}
+
+// trouble is ours: logged, and told without a reason.
+func (s *Server) trouble(err error) *problem {
+	var p *problem
+	if errors.As(err, &p) {
+		return p
+	}
+	s.log.Error("the authorization server cannot go on", "error", err)
+	return &problem{status: http.StatusServiceUnavailable, code: "temporarily_unavailable", text: "this cannot be done now"}
+}
+
+// orTrouble is p for what is not there, and trouble for everything else.
+func (s *Server) orTrouble(err error, p *problem) *problem {
+	if errors.Is(err, vault.ErrAbsent) {
+		return p
+	}
+	return s.trouble(err)
+}
+
+func (s *Server) troublePage(err error) Answer {
+	p := s.trouble(err)
+	return s.page(p.status, &ui.Message{Title: "This cannot be done now", Text: "Something here does not work at the moment.", Hint: "Please try again in a while.", Error: true})
+}
+
+// person is an account as tokens have it. ErrNobody: it is not there, or may not
+// sign in.
+func (s *Server) person(ctx context.Context, id string) (Person, error) {
+	a, err := s.opt.People.Account(ctx, person.ID(id))
+	if errors.Is(err, person.ErrNoAccount) || err == nil && (a.Disabled || !a.Accepted) {
+		return Person{}, ErrNobody
+	}
+	if err != nil {
+		return Person{}, err
+	}
+	now := s.now()
+	p := Person{ID: string(a.ID), Name: a.Display, Email: a.Email, FHIRUser: a.FHIRUser, Organization: a.Organization, Roles: a.RolesAt(now),
+		Epoch: strconv.FormatUint(a.Epoch, 10)}
+	for _, g := range a.Roles {
+		if g.Until.After(now) && (p.Until.IsZero() || g.Until.Before(p.Until)) {
+			p.Until = g.Until
+		}
+	}
+	return p, nil
+}
+
+// client is a registered application; vault.ErrAbsent when there is none.
+func (s *Server) client(ctx context.Context, id string) (client.Client, error) {
+	r, err := s.opt.Clients.Load(ctx, id)
+	return r.Client, err
+}
+
+// authenticate finds out which application asks.
+func (s *Server) authenticate(ctx context.Context, req transport.WebRequest, f form) (client.Client, string, *problem) {
+	r := client.Request{Form: f.values(), Authorization: req.Authorization, Audiences: []string{s.url("/token"), s.opt.Issuer}}
+	if req.Certificate != "" {
+		r.Certificate = &client.Certificate{Thumbprint: thumbprint(req.Certificate), Verified: true}
+	}
+	c, _, err := s.opt.Auth.Authenticate(ctx, r)
+	var refusal *client.Refusal
+	if errors.As(err, &refusal) {
+		return c, refusal.ClientID, &problem{status: refusal.Status, code: refusal.Code, text: refusal.Description, challenge: refusal.Challenge}
+	}
+	if err != nil {
+		return c, "", s.trouble(err)
+	}
+	return c, c.ID, nil
+}
+
+// proofProblem words what is wrong with a DPoP proof (RFC 9449 section 5).
+func (s *Server) proofProblem(err error) *problem {
+	var refusal *authn.Refusal
+	if errors.As(err, &refusal) {
+		return bad("invalid_dpop_proof", refusal.Description)
+	}
+	return s.trouble(err)
+}
+
+func (f form) values() url.Values {
+	v := url.Values{}
+	for name, value := range f {
+		v.Set(name, value)
+	}
+	return v
+}
+
+// thumbprint turns the transport's hexadecimal into RFC 8705's base64url.
+func thumbprint(hexadecimal string) string {
+	b, err := hex.DecodeString(hexadecimal)
+	if err != nil {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}

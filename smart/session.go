@@ -1,0 +1,140 @@
+package smart
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"firebreak/transport"
+	"firebreak/vault"
+)
+
+// session is one browser in which a person is signed in (single sign-on): every
+// application that starts there finds it. Its name is the hash of the cookie.
+type session struct {
+	ID       string // sid: what tokens and logouts call it
+	Person   string
+	Epoch    string // the person's credentials when it began
+	ACR      string
+	AMR      []string
+	AuthTime time.Time
+	Began    time.Time
+	Seen     time.Time
+	Address  string
+	Browser  string
+	// Provider is where they signed in, when that was elsewhere, with that
+	// sign-in's own session and token, for logging out there.
+	Provider, Upstream, IDToken string
+}
+
+var sessions = vault.Of[session]("session")
+
+const sessionCookie = "__Host-session"
+
+func (x session) tags() []string {
+	t := []string{"person:" + x.Person, "sid:" + x.ID}
+	if x.Provider != "" {
+		t = append(t, "at:"+x.Provider+":"+x.Upstream)
+	}
+	return t
+}
+
+// sessionLook is how exactly it is known when a session was last used.
+const sessionLook = minute
+
+// session is the one a browser's cookie names. ErrAbsent: there is none, or it
+// has ended, or the person has other credentials since.
+func (s *Server) session(ctx context.Context, req transport.WebRequest) (vault.Entry[session], Person, error) {
+	cookie := req.Cookies[sessionCookie]
+	if cookie == "" {
+		return vault.Entry[session]{}, Person{}, vault.ErrAbsent
+	}
+	e, err := sessions.Load(ctx, s.vault, hashName(cookie))
+	if err != nil {
+		return e, Person{}, err
+	}
+	p, err := s.person(ctx, e.Value.Person)
+	if errors.Is(err, ErrNobody) || err == nil && p.Epoch != e.Value.Epoch {
+		return e, p, vault.ErrAbsent
+	}
+	if err != nil {
+		return e, p, err
+	}
+	if now := s.now(); now.Sub(e.Value.Seen) >= sessionLook {
+		e.Value.Seen, e.Until = now, s.sessionEnd(e.Value, now)
+		// Another request of the same browser may have done so: no matter.
+		if err := s.vault.Apply(ctx, sessions.Replace(e, e.Value.tags()...)); err != nil && !errors.Is(err, vault.ErrChanged) {
+			return e, p, err
+		}
+	}
+	return e, p, nil
+}
+
+func (s *Server) sessionEnd(x session, now time.Time) time.Time {
+	idle, whole := now.Add(s.opt.SessionIdle), x.Began.Add(s.opt.SessionLife)
+	if whole.Before(idle) {
+		return whole
+	}
+	return idle
+}
+
+// begin starts a session, under a name that nobody knew before: one that was set
+// in the browser beforehand is worth nothing (session fixation). What was there
+// ends.
+func (s *Server) begin(ctx context.Context, req transport.WebRequest, x session) (transport.Cookie, error) {
+	secret, now := token(), s.now()
+	x.ID, x.Began, x.Seen, x.Address = handle(), now, now, req.Peer
+	ops := []vault.Op{sessions.New(hashName(secret), x, s.sessionEnd(x, now), x.tags()...)}
+	if old := req.Cookies[sessionCookie]; old != "" {
+		ops = append(ops, sessions.Drop(hashName(old)))
+	}
+	if err := s.vault.Apply(ctx, ops...); err != nil {
+		return transport.Cookie{}, err
+	}
+	return transport.Cookie{Name: sessionCookie, Value: secret, Lax: true}, nil
+}
+
+// sessionLives reports whether a session that an online grant hangs on goes on.
+func (s *Server) sessionLives(ctx context.Context, sid string, p Person) bool {
+	list, err := sessions.List(ctx, s.vault, "sid:"+sid, "", 1)
+	return err == nil && len(list) == 1 && list[0].Value.Person == p.ID && list[0].Value.Epoch == p.Epoch
+}
+
+// leave ends a session and what hangs on it: grants for as long as the person is
+// there. Those for when they are away stay. Applications that asked for it are
+// told.
+func (s *Server) leave(ctx context.Context, e vault.Entry[session]) ([]Event, error) {
+	within, err := grants.All(ctx, s.vault, "session:"+e.Value.ID)
+	if err != nil {
+		return nil, err
+	}
+	ops := []vault.Op{sessions.Drop(e.Name)}
+	events := []Event{{What: "sign-out", Person: e.Value.Person}}
+	tell := map[string]bool{}
+	for _, g := range within {
+		tell[g.Value.Client] = true
+		if g.Value.Renews == 0 {
+			ops = append(ops, s.end(g)...)
+			events = append(events, Event{What: "revoke", Person: g.Value.Person, Client: g.Value.Client, Grant: g.Name, Why: "the person signed out"})
+		}
+	}
+	if err := s.vault.Apply(ctx, ops...); err != nil {
+		return nil, err
+	}
+	s.tell(ctx, e.Value, tell)
+	return events, nil
+}
+
+// hashName is the name of what a secret opens: the table does not hold the secret.
+func hashName(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// same compares secrets in a time that does not depend on where they differ.
+func same(a, b string) bool {
+	return len(a) == len(b) && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
+}
