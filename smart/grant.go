@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"firebreak/smart/client"
 	"firebreak/vault"
 )
 
@@ -58,7 +59,7 @@ type Grant struct {
 	Salt string
 	Turn int
 	// Renews is for how long a refresh token lasts; each one begins anew.
-	Renews time.Duration
+	Renews client.Seconds
 	// Online ends with the session.
 	Online bool
 	// JKT and Thumbprint bind its tokens (RFC 9449, RFC 8705).

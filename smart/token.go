@@ -186,7 +186,7 @@ func (s *Server) exchange(ctx context.Context, a asker) (Answer, *problem) {
 	if c.Offline || g.Value.Online {
 		g.Value.Turn, g.Value.Salt = 1, handle()
 		if c.Offline {
-			g.Value.Renews = s.refreshLife(a.Client)
+			g.Value.Renews = client.Seconds(s.refreshLife(a.Client) / time.Second)
 		}
 	}
 	g.Value.Used = s.now()
@@ -269,7 +269,7 @@ func (s *Server) grantEnd(g Grant, now time.Time) time.Time {
 	case g.Turn == 0:
 		return now.Add(maxAccessLife)
 	case g.Renews > 0:
-		return now.Add(g.Renews)
+		return now.Add(g.Renews.Duration())
 	}
 	return now.Add(s.opt.SessionLife) // online: the session's end takes it along
 }
