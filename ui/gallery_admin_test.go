@@ -31,7 +31,8 @@ func admins() []specimen {
 		{"approvals", &ui.Approvals{Common: admin(),
 			Waiting: []ui.Change{
 				{ID: "c1", Title: "Register the application Warehouse", By: "Dana Fox", Asked: at("2026-11-22 08:12"), Expires: at("2026-11-25 08:12"), Reason: "Nightly statistics", Facts: []ui.Fact{{Label: "Kind", Values: []string{"Backend service"}}, {Label: "May ask for", Values: []string{"system/*.rs"}}}},
-				{ID: "c2", Title: "Give Noor Diaz the role auditor", By: "Robin Clark", Asked: at("2026-11-22 09:30"), Reason: "Complaint 2026-118", Mine: true}},
+				{ID: "c2", Title: "Give Noor Diaz the role auditor", By: "Robin Clark", Asked: at("2026-11-22 09:30"), Reason: "Complaint 2026-118", Mine: true},
+				{ID: "c3", Title: "Replace the policies", By: "Dana Fox", Asked: at("2026-11-22 10:05"), Reason: "Research needs its own role", Facts: []ui.Fact{{Label: "Before", Values: []string{"14 policies, 9f3c…"}}, {Label: "After", Values: []string{"15 policies, 41ab…"}}}}},
 			Decided: []ui.Change{{ID: "c0", Title: "Disable the application Old Portal", By: "Robin Clark", Asked: at("2026-11-01 10:00"), Status: "Approved by Dana Fox", Mark: ui.StatusGood}}}},
 	}
 }

@@ -151,7 +151,7 @@ func TestEveryInputHasALabel(t *testing.T) {
 			switch e.name {
 			case "input", "select", "textarea":
 				around := e.within("label")
-				if e.attr["type"] != "hidden" && !(e.attr["id"] != "" && labelled[e.attr["id"]]) && around == nil {
+				if e.attr["type"] != "hidden" && !(e.attr["id"] != "" && labelled[e.attr["id"]]) && around == nil && e.attr["aria-label"] == "" {
 					t.Errorf("%s %q has no label", e.name, e.attr["name"])
 				}
 			case "button", "a", "legend", "h1", "h2", "h3", "summary":

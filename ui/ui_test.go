@@ -1,0 +1,307 @@
+package ui_test
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"firebreak/ui"
+)
+
+func TestThePolicyAllowsOnlyOurOwn(t *testing.T) {
+	p := newPages(t)
+	out, err := p.Render(consent(), "https://app.example.org", "org.example.app:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; " +
+		"form-action 'self' https://app.example.org org.example.app:; " +
+		"frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+	if out.CSP != want {
+		t.Errorf("policy %s\nwant   %s", out.CSP, want)
+	}
+	for _, bad := range []string{"*", "'unsafe-inline'", "https://a.example; script-src *", "https://a.example b", "", "https://a.example/path", "https://a.example\r\nX: y"} {
+		if out, err := p.Render(consent(), bad); err == nil {
+			t.Errorf("Render with the source %q: %s", bad, out.CSP)
+		}
+	}
+	if _, err := p.Render(nil); err == nil {
+		t.Error("no view is rendered")
+	}
+}
+
+func TestFormActionIsAnOriginOrAScheme(t *testing.T) {
+	for _, c := range []struct {
+		uri, want string
+		ok        bool
+	}{
+		{"https://app.example.org/cb?x=1#y", "https://app.example.org", true},
+		{"https://app.example.org:8443/cb", "https://app.example.org:8443", true},
+		{"http://127.0.0.1:3000/cb", "http://127.0.0.1:3000", true},
+		{"http://[::1]:3000/cb", "http:", true},
+		{"org.example.app:/cb", "org.example.app:", true},
+		{"org.example.app://host/cb", "org.example.app:", true},
+		{"https://app.example.org;script-src/", "", false},
+		{"https://user:pw@app.example.org/", "https://app.example.org", true},
+		{"javascript:alert(1)", "", false},
+		{"JAVASCRIPT:alert(1)", "", false},
+		{"data:text/html,x", "", false},
+		{"/cb", "", false},
+		{"https:///cb", "", false},
+		{"https://*.example.org/", "", false},
+		{"https://a b/", "", false},
+		{"", "", false},
+	} {
+		if got, ok := ui.FormAction(c.uri); ok != c.ok || ok && got != c.want {
+			t.Errorf("FormAction(%q) = %q, %t, want %q, %t", c.uri, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+func TestAFormActionIsAlwaysASourceForRender(t *testing.T) {
+	p := newPages(t)
+	rapid.Check(t, func(t *rapid.T) {
+		uri := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z]{1,5}:/{0,2}[a-z.;' \[\]:*0-9]{0,12}`)).Draw(t, "uri")
+		source, ok := ui.FormAction(uri)
+		if !ok {
+			return
+		}
+		out, err := p.Render(&ui.SignedOut{}, source)
+		if err != nil {
+			t.Fatalf("FormAction(%q) = %q: %v", uri, source, err)
+		}
+		if strings.Count(out.CSP, ";") != 8 || strings.Contains(source, " ") {
+			t.Fatalf("FormAction(%q) = %q changes the policy: %s", uri, source, out.CSP)
+		}
+	})
+}
+
+func TestAssetsAreNamedByTheirContent(t *testing.T) {
+	p := newPages(t)
+	out, err := p.Render(&ui.SignIn{Passkey: &ui.Passkey{Options: "{}"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := parse(string(out.HTML))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+	seen := map[string]int{}
+	for _, e := range page.inside {
+		at := e.attr["src"]
+		if e.name == "link" {
+			at = e.attr["href"]
+		}
+		if at == "" {
+			continue
+		}
+		a, ok := p.Asset(at)
+		if !ok || len(a.Content) == 0 || a.Type != want[filepath.Ext(at)] {
+			t.Errorf("Asset(%q) = %d bytes of %q, %t", at, len(a.Content), a.Type, ok)
+		}
+		seen[filepath.Ext(at)]++
+	}
+	if seen[".css"] != 1 || seen[".js"] != 2 || seen[".svg"] < 2 {
+		t.Errorf("the page refers to %v", seen)
+	}
+	for _, path := range []string{"", "/auth/assets/", "/auth/assets/page.css", "/auth/assets/../ui.go", "/auth/assets/page.0000000000000000.css"} {
+		if _, ok := p.Asset(path); ok {
+			t.Errorf("Asset(%q) is there", path)
+		}
+	}
+}
+
+// routes are the constants of routes.go.
+func routes(t *testing.T) map[string]string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), "routes.go", nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	ast.Inspect(f, func(n ast.Node) bool {
+		if v, ok := n.(*ast.ValueSpec); ok {
+			path, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out["/auth"+path] = v.Names[0].Name
+		}
+		return true
+	})
+	return out
+}
+
+func TestPagesLeadOnlyWhereTheRoutesSay(t *testing.T) {
+	known := routes(t)
+	used := map[string]bool{}
+	eachPage(t, func(t *testing.T, s specimen, page *element) {
+		for _, e := range page.inside {
+			to := e.attr["action"]
+			if e.name == "a" {
+				to = e.attr["href"]
+			}
+			own, _, _ := strings.Cut(to, "?")
+			if own == "" || strings.HasPrefix(own, "#") || strings.HasPrefix(s.name, "message") || strings.HasPrefix(s.name, "signedout") {
+				continue // leads where the caller says
+			}
+			if known[own] == "" {
+				t.Errorf("<%s> leads to %q, which no route is", e.name, to)
+			}
+			used[own] = true
+		}
+	})
+	for path, name := range known {
+		if !used[path] {
+			t.Errorf("no page leads to %s (%s)", path, name)
+		}
+	}
+}
+
+func TestConsentGrantsWhatWasChosen(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		form map[string][]string
+		want []string
+	}{
+		{"nothing chosen", map[string][]string{}, []string{"openid"}},
+		{"a whole and some parts", map[string][]string{
+			"scope":                     {"fhirUser", "patient/Observation.rs?category=l", "patient/Condition.rs?category=p"},
+			"take:patient/Condition.rs": {"all"}, "take:patient/Observation.rs": {"some"}},
+			[]string{"openid", "fhirUser", "patient/Condition.rs", "patient/Observation.rs?category=l"}},
+		{"parts ticked, but none taken", map[string][]string{"scope": {"patient/Observation.rs?category=l"}, "take:patient/Observation.rs": {"none"}}, []string{"openid"}},
+		{"some without any part", map[string][]string{"take:patient/Observation.rs": {"some"}}, []string{"openid"}},
+		{"the whole posted as a tick", map[string][]string{"scope": {"patient/Observation.rs"}}, []string{"openid"}},
+		{"the whole posted as a part", map[string][]string{"scope": {"patient/Observation.rs"}, "take:patient/Observation.rs": {"some"}}, []string{"openid"}},
+		{"two answers to one question", map[string][]string{"take:patient/Observation.rs": {"none", "all"}}, []string{"openid"}},
+		{"what was not offered", map[string][]string{"scope": {"system/*.cruds", "offline_access"}, "take:system/*.rs": {"all"}}, []string{"openid", "offline_access"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := consent().Granted(c.form); !slices.Equal(got, c.want) {
+				t.Errorf("Granted = %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestConsentNeverGrantsMoreThanWasOffered(t *testing.T) {
+	v := consent()
+	offered := map[string]bool{"offline_access": true}
+	var ids []string
+	for _, g := range v.Groups {
+		for _, c := range g.Choices {
+			offered[c.ID], ids = true, append(ids, c.ID)
+			for _, p := range c.Parts {
+				offered[p.ID], ids = true, append(ids, p.ID)
+			}
+		}
+	}
+	ids = append(ids, "system/*.cruds", "patient/*.cruds", "")
+	rapid.Check(t, func(t *rapid.T) {
+		form := map[string][]string{"scope": rapid.SliceOf(rapid.SampledFrom(ids)).Draw(t, "scope")}
+		for _, id := range ids {
+			form["take:"+id] = rapid.SliceOfN(rapid.SampledFrom([]string{"all", "some", "none", ""}), 0, 2).Draw(t, "take")
+		}
+		got := v.Granted(form)
+		for i, id := range got {
+			if !offered[id] || slices.Contains(got[:i], id) {
+				t.Fatalf("Granted = %q", got)
+			}
+		}
+		if !slices.Contains(got, "openid") {
+			t.Fatalf("Granted = %q, without what is required", got)
+		}
+	})
+}
+
+func TestAnUnchangedConsentGrantsWhatIsSet(t *testing.T) {
+	// What a browser posts when nothing is touched, read from the page itself.
+	p := newPages(t)
+	out, err := p.Render(consent())
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := parse(string(out.HTML))
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := map[string][]string{}
+	for _, e := range page.inside {
+		_, checked := e.attr["checked"]
+		_, disabled := e.attr["disabled"]
+		if kind := e.attr["type"]; (kind == "checkbox" || kind == "radio") && checked && !disabled {
+			form[e.attr["name"]] = append(form[e.attr["name"]], e.attr["value"])
+		}
+	}
+	want := []string{"openid", "fhirUser", "patient/Patient.rs", "patient/Condition.rs",
+		"patient/Observation.rs?category=l", "patient/Observation.rs?category=v", "offline_access"}
+	if got := consent().Granted(form); !slices.Equal(got, want) {
+		t.Errorf("Granted = %q, want %q", got, want)
+	}
+}
+
+func TestRenderingIsTheSameEachTime(t *testing.T) {
+	p, q := newPages(t), newPages(t)
+	for _, s := range realistic(t) {
+		a, err := p.Render(s.view)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := q.Render(s.view)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(a.HTML, b.HTML) || a.CSP != b.CSP {
+			t.Errorf("%s differs between two renderings", s.name)
+		}
+	}
+}
+
+func TestScriptsLoadNothing(t *testing.T) {
+	// The policy forbids it as well; this says so where a reader of the scripts looks.
+	list, err := filepath.Glob("assets/*")
+	if err != nil || len(list) < 4 {
+		t.Fatal(list, err)
+	}
+	for _, name := range list {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range []string{"fetch(", "XMLHttpRequest", "import ", "import(", "@import", "url(", "innerHTML", "eval(", "document.write"} {
+			if bytes.Contains(b, []byte(word)) {
+				t.Errorf("%s has %s", name, word)
+			}
+		}
+	}
+}
+
+func ExamplePages_Render() {
+	pages, err := ui.New(ui.Site{Name: "North Hospital"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	back, _ := ui.FormAction("https://app.example.org/callback")
+	page, err := pages.Render(&ui.Consent{
+		Common: ui.Common{CSRF: "…", Flow: "…", Person: "Amy Shaw"},
+		App:    "Growth Chart",
+		Groups: []ui.ScopeGroup{{Title: "Health record", Choices: []ui.ScopeChoice{{ID: "patient/Patient.rs", Text: "Read name and birth date"}}}},
+	}, back)
+	fmt.Println(bytes.Contains(page.HTML, []byte("Growth Chart")), err)
+	fmt.Println(strings.Contains(page.CSP, "form-action 'self' https://app.example.org;"))
+	// Output:
+	// true <nil>
+	// true
+}
