@@ -28,6 +28,8 @@ const provider = new Provider(issuer, {
     email: ['email', 'email_verified'],
   },
   conformIdTokenClaims: false,
+  // Logout tokens go to loopback here, which its own guard would not let them.
+  fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
   clientBasedCORS: () => false,
   pkce: { required: () => true },
   ttl: { AccessToken: 600, AuthorizationCode: 60, Grant: 3600, IdToken: 600, Interaction: 600, Session: 3600 },
