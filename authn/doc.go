@@ -62,8 +62,9 @@ type Token struct {
 }
 
 // clone keeps callers from changing what the cache holds.
-func (t Token) clone() Token {
-	t.Organization = slices.Clone(t.Organization)
-	t.Roles = slices.Clone(t.Roles)
-	return t
+func (t *Token) clone() Token {
+	out := *t
+	out.Organization = slices.Clone(t.Organization)
+	out.Roles = slices.Clone(t.Roles)
+	return out
 }

@@ -235,7 +235,7 @@ func (v *Verifier) described(ctx context.Context, issuer *trusted, raw string, h
 	if strings.EqualFold(answer.Field("token_type").Text(), string(DPoP)) && tok.Type != DPoP {
 		return entry{}, invalidToken(badConfirmation)
 	}
-	if err := inTime(tok, v.clock.Now(), issuer.Leeway); err != nil {
+	if err := inTime(&tok, v.clock.Now(), issuer.Leeway); err != nil {
 		return entry{}, err
 	}
 	set, err := issuer.keys.current(ctx)

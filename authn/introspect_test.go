@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -349,6 +350,17 @@ func TestAssertionSaysWhoAsks(t *testing.T) {
 	}
 }
 
+// waiter is a context that counts who has begun to wait on it.
+type waiter struct {
+	context.Context
+	waiting *atomic.Int32
+}
+
+func (w waiter) Done() <-chan struct{} {
+	w.waiting.Add(1)
+	return w.Context.Done()
+}
+
 func TestManyCallersAskOnce(t *testing.T) {
 	d := newAskDesk(t, nil)
 	enter, leave := make(chan struct{}), make(chan struct{})
@@ -371,12 +383,16 @@ func TestManyCallersAskOnce(t *testing.T) {
 		t.Errorf("caller that hung up: %v", err)
 	}
 	var wg sync.WaitGroup
+	all := waiter{noContext, &atomic.Int32{}}
 	for range 32 {
 		wg.Go(func() {
-			if _, err := d.verify(opaqueToken); err != nil {
+			if _, err := d.v.Verify(all, "Bearer "+opaqueToken); err != nil {
 				t.Errorf("waiting caller: %v", err)
 			}
 		})
+	}
+	for all.waiting.Load() < 32 {
+		runtime.Gosched()
 	}
 	close(leave)
 	wg.Wait()

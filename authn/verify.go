@@ -100,65 +100,66 @@ func (v *Verifier) VerifyRequest(ctx context.Context, c Credentials) (Token, err
 	if err != nil {
 		return Token{}, onScheme(scheme, err)
 	}
-	tok, issuer, err := v.token(ctx, raw)
+	e, err := v.token(ctx, raw)
 	if err != nil {
 		return Token{}, onScheme(scheme, err)
 	}
-	if scheme != Bearer || tok.Confirmation != (Confirmation{}) {
-		if err := v.possesses(ctx, c, scheme, raw, tok.Confirmation); err != nil {
+	if scheme != Bearer || e.token.Confirmation != (Confirmation{}) {
+		if err := v.possesses(ctx, c, scheme, raw, e.token.Confirmation); err != nil {
 			return Token{}, onScheme(scheme, err)
 		}
 	}
-	if issuer.Live != nil {
-		if err := issuer.alive(ctx, tok); err != nil {
+	if e.issuer.Live != nil {
+		if err := e.issuer.alive(ctx, e.token.clone()); err != nil {
 			return Token{}, onScheme(scheme, err)
 		}
 	}
-	return tok, nil
+	return e.token.clone(), nil
 }
 
-// token is what the token says and whose it is, remembered or verified now.
-func (v *Verifier) token(ctx context.Context, raw string) (Token, *trusted, error) {
+// token is what the token says and whose it is, remembered or verified now. It
+// must not be changed: others may hold it.
+func (v *Verifier) token(ctx context.Context, raw string) (*entry, error) {
 	// Looking up by digest is not constant time and need not be: time can tell
 	// about the digests of tokens remembered, and a digest yields no token.
 	var room [2048]byte // a token of the usual size is hashed without a copy on the heap
 	hash := sha256.Sum256(append(room[:0], raw...))
-	if tok, issuer, err := v.recall(ctx, hash); issuer != nil {
-		return tok, issuer, err
+	if e, err := v.recall(ctx, hash); e != nil || err != nil {
+		return e, err
 	}
 	e, err := v.verify(ctx, raw, hash)
 	if err != nil {
-		return Token{}, nil, err
+		return nil, err
 	}
 	e.token.Hash = hash
 	if !e.stale(v.clock.Now()) {
 		v.cache.put(hash, e)
 	}
-	return e.token.clone(), e.issuer, nil
+	return &e, nil
 }
 
-// recall answers from the cache; without an issuer, it does not know the token.
-// It knows one only while its issuer's key set is the one that verified it, and
-// judges its times anew.
-func (v *Verifier) recall(ctx context.Context, hash [32]byte) (Token, *trusted, error) {
+// recall answers from the cache: nil when it does not know the token. It knows
+// one only while its issuer's key set is the one that verified it, and judges its
+// times anew.
+func (v *Verifier) recall(ctx context.Context, hash [32]byte) (*entry, error) {
 	e, ok := v.cache.get(hash)
 	if !ok {
-		return Token{}, nil, nil
+		return nil, nil
 	}
 	set, err := e.issuer.keys.current(ctx)
 	if err != nil {
-		return Token{}, e.issuer, err
+		return nil, err
 	}
 	now := v.clock.Now()
 	if set != e.set || e.stale(now) {
 		v.cache.drop(hash)
-		return Token{}, nil, nil
+		return nil, nil
 	}
-	if err := inTime(e.token, now, e.issuer.Leeway); err != nil {
+	if err := inTime(&e.token, now, e.issuer.Leeway); err != nil {
 		v.cache.drop(hash)
-		return Token{}, e.issuer, err
+		return nil, err
 	}
-	return e.token.clone(), e.issuer, nil
+	return e, nil
 }
 
 // verify is the long way. Until the signature is verified, or the issuer asked,
@@ -215,7 +216,7 @@ func (v *Verifier) signed(ctx context.Context, issuer *trusted, jws compact, cla
 	if err != nil {
 		return entry{}, err
 	}
-	if err := inTime(tok, v.clock.Now(), issuer.Leeway); err != nil {
+	if err := inTime(&tok, v.clock.Now(), issuer.Leeway); err != nil {
 		return entry{}, err
 	}
 	return entry{token: tok, issuer: issuer, set: set}, nil
@@ -236,7 +237,7 @@ func keysFor(ctx context.Context, issuer *trusted, jws compact) (*keySet, error)
 
 // inTime judges the token's times, each with the leeway in its favour. The end
 // is exclusive: RFC 7519 §4.1.4, "on or after".
-func inTime(t Token, now time.Time, leeway time.Duration) error {
+func inTime(t *Token, now time.Time, leeway time.Duration) error {
 	if !now.Before(t.Expires.Add(leeway)) {
 		return invalidToken(expired)
 	}
