@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"firebreak/fhir"
@@ -192,7 +193,11 @@ func TestARequestHasWhatCameAndNothingForwarded(t *testing.T) {
 }
 
 func TestCORS(t *testing.T) {
-	r := start(t, ok)
+	var registered atomic.Value // as an administrator would change it
+	registered.Store("https://new.test")
+	r := start(t, ok, func(c *transport.Config) {
+		c.Origin = func(o string) bool { return o == registered.Load() || o == "null" }
+	})
 	pre := []string{"Access-Control-Request-Method", "PUT", "Access-Control-Request-Headers", "authorization"}
 	for _, c := range []struct {
 		name, method, path, origin string
@@ -210,6 +215,9 @@ func TestCORS(t *testing.T) {
 		{"listed as suffix", "GET", "/Patient", "https://evilapp.test", false, ""},
 		{"upper case", "GET", "/Patient", "https://APP.test", false, ""},
 		{"null", "GET", "/Patient", "null", false, ""},
+		{"registered", "GET", "/Patient", "https://new.test", false, "https://new.test"},
+		{"registered, preflight", "OPTIONS", "/Patient", "https://new.test", true, "https://new.test"},
+		{"registered later", "GET", "/Patient", "https://newer.test", false, ""},
 		{"capabilities, stranger", "GET", "/metadata", "https://evil.test", false, "*"},
 		{"capabilities, preflight", "OPTIONS", "/metadata", "https://evil.test", true, "*"},
 		{"discovery, stranger", "GET", "/.well-known/smart-configuration", "null", false, "*"},
@@ -235,7 +243,7 @@ func TestCORS(t *testing.T) {
 			if got := res.Header.Get("Access-Control-Allow-Credentials"); got != "" {
 				t.Errorf("Allow-Credentials = %q, want none", got)
 			}
-			exposed := "ETag, Location, Content-Location, Last-Modified, X-Request-Id, X-Progress, Retry-After"
+			exposed := "ETag, Location, Content-Location, Last-Modified, X-Request-Id, X-Progress, Retry-After, WWW-Authenticate, DPoP-Nonce"
 			if got := res.Header.Get("Access-Control-Expose-Headers"); (got == exposed) != (c.allow != "") {
 				t.Errorf("Expose-Headers = %q", got)
 			}
@@ -245,7 +253,17 @@ func TestCORS(t *testing.T) {
 			if got := strings.Contains(res.Header.Get("Access-Control-Allow-Methods"), "PATCH"); got != (c.preflight && c.allow != "") {
 				t.Errorf("Allow-Methods = %q", res.Header.Get("Access-Control-Allow-Methods"))
 			}
+			if got := strings.Contains(res.Header.Get("Access-Control-Allow-Headers"), "DPoP"); got != (c.preflight && c.allow != "") {
+				t.Errorf("Allow-Headers = %q", res.Header.Get("Access-Control-Allow-Headers"))
+			}
 		})
+	}
+	for origin, want := range map[string]string{"https://newer.test": "https://newer.test", "https://new.test": ""} {
+		registered.Store("https://newer.test")
+		res, _ := r.do(t, r.client(t, true), "GET", "/Patient", "", "Origin", origin)
+		if got := res.Header.Get("Access-Control-Allow-Origin"); got != want {
+			t.Errorf("%s after the change: Allow-Origin = %q, want %q", origin, got, want)
+		}
 	}
 }
 

@@ -52,6 +52,9 @@ type Config struct {
 	// AllowedOrigins may call the API from a browser (CORS), matched exactly:
 	// "https://app.example.org". No wildcard.
 	AllowedOrigins []string
+	// Origin, when set, says of any other origin whether it may: registered
+	// applications come and go. It is asked at each of their requests.
+	Origin func(origin string) bool
 
 	NewVisit func() string // our id of a request; nil: 130 random bits
 	Logger   *slog.Logger  // nil: nothing is logged

@@ -158,12 +158,17 @@ func fingerprint(state *tls.ConnectionState) string {
 }
 
 // share sets the CORS headers (SMART App Launch 2.2, "CORS support"): discovery
-// for any origin, the rest for the listed ones, never with credentials.
+// for any origin, the rest for the listed and the registered ones, never with
+// credentials.
 func (x *exchange) share() {
 	if x.origin == "" {
 		return
 	}
 	origin := x.s.origins[x.origin]
+	// null is any page that hides where it is from.
+	if registered := x.s.cfg.Origin; origin == nil && registered != nil && x.origin != "null" && registered(x.origin) {
+		origin = []string{x.origin}
+	}
 	if x.req.Path == "metadata" || x.req.Path == ".well-known/smart-configuration" {
 		origin = []string{"*"}
 	}
@@ -172,8 +177,12 @@ func (x *exchange) share() {
 	}
 	h := x.Header()
 	h["Access-Control-Allow-Origin"] = origin
-	h["Access-Control-Expose-Headers"] = []string{"ETag, Location, Content-Location, Last-Modified, X-Request-Id, X-Progress, Retry-After"}
+	h["Access-Control-Expose-Headers"] = []string{exposed}
 }
+
+// exposed are the fields a page may read: FHIR's, and those that say how to sign
+// in (RFC 9449 section 8 has the nonce, which servers behind the same name may use).
+const exposed = "ETag, Location, Content-Location, Last-Modified, X-Request-Id, X-Progress, Retry-After, WWW-Authenticate, DPoP-Nonce"
 
 // preflight answers a browser's question before a request (Fetch, "CORS
 // preflight"), which has no credentials and touches nothing.
@@ -184,7 +193,7 @@ func (x *exchange) preflight() bool {
 	h := x.Header()
 	if h["Access-Control-Allow-Origin"] != nil {
 		h["Access-Control-Allow-Methods"] = []string{allowed}
-		h["Access-Control-Allow-Headers"] = []string{"Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, X-Provenance, X-Request-Id"}
+		h["Access-Control-Allow-Headers"] = []string{"Accept, Authorization, Content-Type, DPoP, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, X-Provenance, X-Request-Id"}
 		h["Access-Control-Max-Age"] = []string{"600"}
 	}
 	x.status = http.StatusNoContent
