@@ -24,10 +24,12 @@ type Request struct {
 	IfNoneMatch       string
 	IfModifiedSince   string
 	IfNoneExist       string
-	RequestID         string // X-Request-Id of the client, echoed
-	Provenance        string // X-Provenance
-	Peer              string // network address of the client
-	Visit             string // our id of this request
-	Base              string // absolute URL of the service, no trailing slash
-	ClientCertificate string // SHA-256 of the client's certificate in hexadecimal, or ""
+	RequestID         string   // X-Request-Id of the client, echoed
+	Provenance        string   // X-Provenance
+	Peer              string   // network address of the client
+	Visit             string   // our id of this request
+	Base              string   // absolute URL of the service, no trailing slash
+	ClientCertificate string   // SHA-256 of the client's certificate in hexadecimal, or ""
+	ClientSubject     string   // its subject, "CN=app,O=Clinic" (RFC 4514)
+	ClientNames       []string // its alternative names: "dns:…", "uri:…", "ip:…", "email:…"
 }

@@ -40,15 +40,25 @@ func (c Config) tls() (*tls.Config, error) {
 		}
 		t.GetCertificate = f.get
 	}
-	switch {
-	case c.ClientCAs != nil:
+	if c.ClientCAs != nil && c.ClientCAFile != "" {
+		return nil, errors.New("ClientCAs and ClientCAFile exclude each other")
+	}
+	if c.ClientCAFile != "" {
+		a := &authorities{path: c.ClientCAFile, clock: c.Clock, log: c.Logger}
+		if err := a.install(t); err != nil {
+			return nil, err
+		}
+	} else {
 		t.ClientCAs = c.ClientCAs
+	}
+	switch {
+	case t.ClientCAs != nil:
 		t.ClientAuth = tls.VerifyClientCertIfGiven
 		if c.RequireClientCertificate {
 			t.ClientAuth = tls.RequireAndVerifyClientCert
 		}
 	case c.RequireClientCertificate:
-		return nil, errors.New("RequireClientCertificate needs ClientCAs")
+		return nil, errors.New("RequireClientCertificate needs ClientCAs or ClientCAFile")
 	}
 	return t, nil
 }

@@ -43,7 +43,9 @@ type Config struct {
 	MinTLS uint16
 	// ClientCAs, when set, asks clients for a certificate (RFC 8705) and refuses
 	// one that does not verify; RequireClientCertificate refuses to go without.
+	// ClientCAFile does the same with a PEM file, read again when it changes.
 	ClientCAs                *x509.CertPool
+	ClientCAFile             string
 	RequireClientCertificate bool
 
 	Web Web // what is served beside FHIR

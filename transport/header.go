@@ -1,9 +1,6 @@
 package transport
 
 import (
-	"crypto/sha256"
-	"crypto/tls"
-	"encoding/hex"
 	"net"
 	"net/http"
 	"strings"
@@ -145,16 +142,6 @@ func peer(remote string) string {
 		return remote
 	}
 	return host
-}
-
-// fingerprint is the SHA-256 of the client's certificate in hexadecimal. The
-// handshake has verified it, or there is none.
-func fingerprint(state *tls.ConnectionState) string {
-	if state == nil || len(state.PeerCertificates) == 0 {
-		return ""
-	}
-	sum := sha256.Sum256(state.PeerCertificates[0].Raw)
-	return hex.EncodeToString(sum[:])
 }
 
 // share sets the CORS headers (SMART App Launch 2.2, "CORS support"): discovery

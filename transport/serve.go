@@ -83,7 +83,7 @@ func (x *exchange) admit() refusal {
 	x.req.Method, x.req.Path, x.req.Query = r.Method, path, t.query
 	x.req.Visit, x.req.Base = x.visit, s.base
 	x.req.Peer = peer(r.RemoteAddr)
-	x.req.ClientCertificate = fingerprint(r.TLS)
+	x.shows(certificate(r.TLS))
 	x.share()
 	return x.bodiless()
 }

@@ -42,6 +42,9 @@ type WebRequest struct {
 	DPoP          string
 	Cookies       map[string]string // those named __Host-…, of which there is only one each
 	Certificate   string            // SHA-256 of the client's certificate in hexadecimal
+
+	CertificateSubject string   // its subject, "CN=app,O=Clinic" (RFC 4514)
+	CertificateNames   []string // its alternative names, "dns:app.example.org", "uri:…", "ip:…", "email:…"
 }
 
 // WebReply is the answer to one. What is not set is as strict as it can be.
@@ -89,7 +92,7 @@ func (x *exchange) isWeb(t target) bool {
 	x.web, x.route = true, "web"
 	x.req.Method, x.req.Path, x.req.Query = x.r.Method, t.path, t.query
 	x.req.Peer = peer(x.r.RemoteAddr)
-	x.req.ClientCertificate = fingerprint(x.r.TLS)
+	x.shows(certificate(x.r.TLS))
 	return true
 }
 
@@ -120,7 +123,8 @@ func (x *exchange) webRequest() WebRequest {
 	}
 	return WebRequest{Visit: x.visit, Peer: x.req.Peer, Method: x.req.Method, Host: normalHost(x.r.Host), Path: x.req.Path, Query: x.req.Query,
 		Body: x.req.Body, ContentType: x.req.ContentType, Accept: x.req.Accept, Authorization: x.req.Authorization,
-		Origin: x.origin, Site: one("Sec-Fetch-Site"), DPoP: one("Dpop"), Cookies: cookies(x.r.Header["Cookie"]), Certificate: x.req.ClientCertificate}
+		Origin: x.origin, Site: one("Sec-Fetch-Site"), DPoP: one("Dpop"), Cookies: cookies(x.r.Header["Cookie"]), Certificate: x.req.ClientCertificate,
+		CertificateSubject: x.req.ClientSubject, CertificateNames: x.req.ClientNames}
 }
 
 // cookies are those that this host has set, and nobody for it: a name that comes
