@@ -20,6 +20,8 @@ type Config struct {
 	Base string `koanf:"base"`
 	// Hosts are further values of the Host header that are answered.
 	Hosts []string `koanf:"hosts"`
+	// Listeners are further addresses of the same service.
+	Listeners []ListenerConfig `koanf:"listeners"`
 	// Tenant names whose data this is; all issuers speak for it.
 	Tenant   string         `koanf:"tenant"`
 	TLS      TLSConfig      `koanf:"tls"`
@@ -46,8 +48,8 @@ type TLSConfig struct {
 	Key  string `koanf:"key"`
 	// Min is the oldest version spoken, "1.3" or "1.2".
 	Min string `koanf:"min"`
-	// ClientCAs is a PEM file; clients are asked for a certificate by one of
-	// these. RequireClientCertificate refuses those without.
+	// ClientCAs is a PEM file, read again when it changes; clients are asked for a
+	// certificate by one of these. RequireClientCertificate refuses those without.
 	ClientCAs                string `koanf:"client_cas"`
 	RequireClientCertificate bool   `koanf:"require_client_certificate"`
 }
@@ -221,6 +223,9 @@ func (c *Config) resolve(from string) {
 	abs(&c.TLS.Cert, "")
 	abs(&c.TLS.Key, "")
 	abs(&c.TLS.ClientCAs, "")
+	for i := range c.Listeners {
+		abs(&c.Listeners[i].ClientCAs, "")
+	}
 	abs(&c.Audit.Dir, below("audit"))
 	abs(&c.Policies.Dir, "")
 	abs(&c.Smart.Passwords.BreachList, "")

@@ -31,7 +31,7 @@ func (c *Config) Check() error {
 	if c.Tenant == "" || strings.ContainsAny(c.Tenant, " \t\n|") {
 		fault("tenant", "must be a word")
 	}
-	if err := c.checkBase(); err != nil {
+	if err := checkBase(c.Base, c.Listen); err != nil {
 		fault("base", "%w", err)
 	}
 	if err := checkListen(c.Listen); err != nil && c.Listen != "" {
@@ -48,6 +48,7 @@ func (c *Config) Check() error {
 		}
 	}
 	c.checkTLS(fault)
+	c.checkListeners(fault)
 	c.checkStore(fault)
 	c.checkIssuers(fault)
 	c.checkSmart(fault)
@@ -127,19 +128,19 @@ func (c *Config) checkRest(fault faultFunc) {
 // checkBase: tokens travel to it, so https is no option. Links and references
 // begin with it as it stands, so it is written in one way. Port 0 is the one
 // that listen picks, where it picks one.
-func (c *Config) checkBase() error {
-	if c.Base == "" {
+func checkBase(base, listen string) error {
+	if base == "" {
 		return errors.New("must be set: the public URL of the service, such as https://fhir.example.org/fhir")
 	}
-	u, err := url.Parse(c.Base)
+	u, err := url.Parse(base)
 	switch {
 	case err != nil:
 		return errors.New("must be a URL, such as https://fhir.example.org/fhir")
 	case u.Scheme != "https":
 		return errors.New("must be https: tokens and records would travel in the clear")
-	case u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(c.Base, "/") || !strings.HasPrefix(c.Base, "https://"):
+	case u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(base, "/") || !strings.HasPrefix(base, "https://"):
 		return errors.New("must be https://host[:port]/path, without trailing slash, query or user, and https in lower case")
-	case u.Port() == "0" && c.Listen != "" && !strings.HasSuffix(c.Listen, ":0"):
+	case u.Port() == "0" && listen != "" && !strings.HasSuffix(listen, ":0"):
 		return errors.New("names port 0, which stands for the port that listen picks: give the port that clients connect to")
 	case !plainHost(strings.TrimSuffix(u.Host, ":0")):
 		return errors.New("must name one host, without a wildcard, and a port from 1 to 65535 if any")

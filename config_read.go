@@ -112,6 +112,9 @@ func isSection(key string) bool {
 	case "tls", "store", "audit", "smart", "smart.passwords", "smart.roles", "policies", "limits", "log":
 		return true
 	}
+	if strings.HasPrefix(key, "listeners[") && strings.HasSuffix(key, "]") {
+		return true
+	}
 	return strings.HasPrefix(key, "issuers[") && (strings.HasSuffix(key, "]") || strings.HasSuffix(key, ".claims") || strings.HasSuffix(key, ".introspection"))
 }
 

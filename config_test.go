@@ -135,6 +135,7 @@ base: https://fhir.example.org/fhir
 hosts: [other.example.org]
 tenant: clinic
 tls: {cert: cert.pem, key: key.pem, min: 1.2, client_cas: public.pem, require_client_certificate: true}
+listeners: [{listen: "0.0.0.0:8444", base: "https://fhir.example.org:8444/fhir", client_cas: public.pem, require_client_certificate: true, min_tls: "1.2"}]
 store: {postgres: "postgres://fb@db.example.org/fb?sslmode=verify-full", postgres_password_file: secret, readers: 16}
 audit: {dir: journal, segment: 1048576}
 issuers:
@@ -206,6 +207,12 @@ func TestWhatIsUnsafeOrUnknownStopsTheStart(t *testing.T) {
 		{"certificate not there", swap("cert.pem", "none.pem"), "tls.cert: there is no file"},
 		{"readable key", swap("key.pem", "public.pem"), "tls.key: others may read"},
 		{"client certificates without authorities", swap("key: key.pem", "key: key.pem, require_client_certificate: true"), "needs tls.client_cas"},
+		{"listener without an address", yaml + "listeners: [{base: \"https://fhir.example.org:1/fhir\"}]\n", "listeners[0].listen: must be"},
+		{"listener without a base", yaml + "listeners: [{listen: \"127.0.0.1:1\"}]\n", "listeners[0].base: must be set"},
+		{"listener in the clear", yaml + "listeners: [{listen: \"127.0.0.1:1\", base: \"http://fhir.example.org:1/fhir\"}]\n", "listeners[0].base: must be https"},
+		{"listener with old TLS", yaml + "listeners: [{listen: \"127.0.0.1:1\", base: \"https://fhir.example.org:1/fhir\", min_tls: \"1.1\"}]\n", "listeners[0].min_tls: must be"},
+		{"listener's authorities not there", yaml + "listeners: [{listen: \"127.0.0.1:1\", base: \"https://fhir.example.org:1/fhir\", client_cas: none.pem}]\n", "listeners[0].client_cas: there is no file"},
+		{"listener's certificates without authorities", yaml + "listeners: [{listen: \"127.0.0.1:1\", base: \"https://fhir.example.org:1/fhir\", require_client_certificate: true}]\n", "listeners[0].require_client_certificate: needs"},
 		{"no issuer", yaml[:strings.Index(yaml, "issuers:")], "issuers: must name at least one"},
 		{"no audience", without("    audience: [https://fhir.example.org/fhir]\n"), "issuers[0].audience: must hold"},
 		{"empty audience", swap("audience: [https://fhir.example.org/fhir]", `audience: [""]`), "issuers[0].audience: must hold"},

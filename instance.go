@@ -4,19 +4,16 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"firebreak/audit"
@@ -39,6 +36,7 @@ type Instance struct {
 	clock     clock.Clock
 	held      io.Closer         // the lock on the directory
 	transport *transport.Server // nil without a listener
+	more      []*transport.Server
 	journal   *audit.Log
 	store     *store.Store
 	policies  *authz.Policies
@@ -198,30 +196,17 @@ func (i *Instance) listen() error {
 	if c.TLS.Min == "1.2" {
 		t.MinTLS = tls.VersionTLS12
 	}
-	if c.TLS.ClientCAs != "" {
-		pem, err := os.ReadFile(c.TLS.ClientCAs)
-		if err != nil {
-			return fmt.Errorf("tls.client_cas: %w", err)
-		}
-		t.ClientCAs = x509.NewCertPool()
-		if !t.ClientCAs.AppendCertsFromPEM(pem) {
-			return errors.New("tls.client_cas: holds no certificate")
-		}
-	}
+	t.ClientCAFile = c.TLS.ClientCAs
 	var err error
-	i.transport, err = transport.New(t, func(ctx context.Context, req fhir.Request) gate.Reply { return i.server.Serve(ctx, req) })
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("listen: %s is taken by another program: end it, or choose another address; port 0 picks a free one", c.Listen)
-	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("listen: this user may not listen on %s: ports below 1024 need a right of their own", c.Listen)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("listen: %s is no address of this machine: choose one that is, or 0.0.0.0 for all that it has", c.Listen)
-	case err != nil:
-		return err
+	if i.transport, err = transport.New(t, i.handle); err != nil {
+		return listenFault("listen", c.Listen, err)
 	}
 	i.base = i.transport.Base()
-	return nil
+	return i.listenMore(t)
+}
+
+func (i *Instance) handle(ctx context.Context, req fhir.Request) gate.Reply {
+	return i.server.Serve(ctx, req)
 }
 
 // Base is the service's URL.
@@ -261,18 +246,14 @@ func (i *Instance) Run(ctx context.Context, reload <-chan os.Signal) error {
 		}
 		i.log.Info("policies reloaded", "epoch", epoch)
 	})
-	return i.transport.Serve(ctx)
+	return i.serveAll(ctx)
 }
 
 // Close gives everything back, the journal last: what the store still had to
 // say is on record then.
 func (i *Instance) Close() error {
 	var all []error
-	if i.transport != nil {
-		if err := i.transport.Close(); !errors.Is(err, net.ErrClosed) { // Run has closed it before
-			all = append(all, err)
-		}
-	}
+	all = append(all, i.closeAll()...)
 	if i.identity != nil {
 		all = append(all, i.identity.people.Close())
 	}
