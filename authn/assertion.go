@@ -134,7 +134,7 @@ func keyType(alg string) string {
 // header names and the key is for. What was signed is what was read: the bytes
 // are decoded once. A zero key signs nothing.
 func (a Assertion) SignedBy(k AssertionKey) bool {
-	if !k.fits(a.Algorithm) {
+	if !k.Fits(a.Algorithm) {
 		return false
 	}
 	switch pub := k.public.(type) {

@@ -91,15 +91,15 @@ func assertionKey(n fhirjson.Node) (AssertionKey, bool) {
 	}
 	k := NewAssertionKey(n.Field("kid").Text(), n.Field("alg").Text(), jwk.Key)
 	for _, alg := range AssertionAlgorithms() {
-		if k.fits(alg) {
+		if k.Fits(alg) {
 			return k, true
 		}
 	}
 	return AssertionKey{}, false
 }
 
-// fits is key's, for the algorithms of assertions.
-func (k AssertionKey) fits(alg string) bool {
+// Fits reports whether the key is for an algorithm, and strong enough.
+func (k AssertionKey) Fits(alg string) bool {
 	if k.alg != "" && k.alg != alg {
 		return false
 	}
@@ -119,7 +119,7 @@ func (k AssertionKey) fits(alg string) bool {
 // algorithm takes, if that key is for the algorithm.
 func (s *AssertionKeys) Find(a Assertion) (AssertionKey, bool) {
 	k, ok := s.byID[keyName{a.KeyID, keyType(a.Algorithm)}]
-	return k, ok && k.fits(a.Algorithm)
+	return k, ok && k.Fits(a.Algorithm)
 }
 
 // Len is how many keys can be used.

@@ -193,3 +193,5 @@ func claims(now time.Time, changes map[string]string) string {
 }
 
 func b64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+
+func enc(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }

@@ -282,7 +282,7 @@ func TestAStoreThatCannotBeReadIsNotTheClientsFault(t *testing.T) {
 
 // TestWhoHangsUpSpoilsNothing: the clients are read apart from the request.
 func TestWhoHangsUpSpoilsNothing(t *testing.T) {
-	h := newHouse(t)
+	h := houseOver(t, ctxTable{vault.NewMemory(), false}, Outbound{})
 	h.register(t, secretApp())
 	gone, cancel := context.WithCancel(background)
 	cancel()
