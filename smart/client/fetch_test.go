@@ -171,7 +171,6 @@ func TestBadAnswersBringNoKeys(t *testing.T) {
 			fmt.Fprint(w, good)
 		},
 		"huge":               func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, good, strings.Repeat(" ", 64<<10)) },
-		"without end":        endless,
 		"a page":             func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<html>") },
 		"keys with an error": func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusForbidden); fmt.Fprint(w, good) },
 		"one kid twice":      func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, keySet(t, s, s)) },
@@ -200,11 +199,25 @@ func TestBadAnswersBringNoKeys(t *testing.T) {
 	}
 }
 
-func endless(w http.ResponseWriter, r *http.Request) {
-	for r.Context().Err() == nil {
-		if _, err := fmt.Fprint(w, strings.Repeat(" ", 1<<16)); err != nil {
-			return
+// TestAnAnswerWithoutEndIsCutOff after what a key set may have, and it is not
+// even offered to be compressed.
+func TestAnAnswerWithoutEndIsCutOff(t *testing.T) {
+	h, p, s := publisher(t, "")
+	sent, left, encoding := 0, make(chan struct{}), ""
+	p.answer(func(w http.ResponseWriter, r *http.Request) {
+		defer close(left)
+		encoding = r.Header.Get("Accept-Encoding")
+		for sent < 1<<30 {
+			n, err := fmt.Fprint(w, strings.Repeat(" ", 1<<16))
+			if sent += n; err != nil {
+				return
+			}
 		}
+	})
+	h.refusalOfRequest(t, "without end", h.fresh(t, s, nil))
+	<-left
+	if sent > 64<<20 || encoding != "" {
+		t.Errorf("%d bytes were sent, Accept-Encoding %q", sent, encoding)
 	}
 }
 

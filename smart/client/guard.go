@@ -81,10 +81,7 @@ func (o Outbound) hostAllowed(host string) bool {
 // is 2000::/3 without those parts that stand for something else: documentation,
 // and the tunnels and translations that lead back to any IPv4 address.
 func (o Outbound) reachable(ip netip.Addr) bool {
-	if ip.Zone() != "" {
-		return false
-	}
-	ip = ip.Unmap()
+	ip = ip.Unmap() // of addresses with a zone, no network contains any
 	if slices.ContainsFunc(o.Private, func(p netip.Prefix) bool { return p.Contains(ip) }) || o.PlainLoopback && ip.IsLoopback() {
 		return true
 	}
