@@ -87,11 +87,6 @@ func (d *Directory) reached(ctx context.Context, c ceremony, r record, used *web
 	if err != nil {
 		return Step{Event: event}, err
 	}
-	if slices.Contains(f.AMR, "pwd") { // which was counted as a failure until now
-		if err := d.absolve(ctx, r.counter(d)); err != nil {
-			return Step{Event: event}, err
-		}
-	}
 	return d.step(c.Flow, f, r, event), nil
 }
 

@@ -3,7 +3,6 @@ package person
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"firebreak/vault"
@@ -46,19 +45,25 @@ func (r record) counter(d *Directory) string {
 	return d.vault.Blind("person.failures.linked", string(r.ID))
 }
 
+// attempt is one that was counted.
+type attempt struct {
+	name  string
+	until time.Time // as it left the account closed
+}
+
 // charge counts an attempt as a failure before it is looked at, so that many at
-// once are no more than many in a row; absolve takes it back. An attempt while
-// the account is closed is not counted: else others could keep it closed.
-func (d *Directory) charge(ctx context.Context, name string) (closed bool, err error) {
+// once are no more than many in a row. An attempt while the account is closed is
+// not counted: else others could keep it closed.
+func (d *Directory) charge(ctx context.Context, name string) (a attempt, closed bool, err error) {
 	for range 20 {
 		e, err := failureKind.Load(ctx, d.vault, name)
 		absent := errors.Is(err, vault.ErrAbsent)
 		if err != nil && !absent {
-			return false, err
+			return a, false, err
 		}
-		now := d.clock.Now()
+		now := d.clock.Now().UTC()
 		if now.Before(e.Value.Until) {
-			return true, nil
+			return a, true, nil
 		}
 		e.Value.Count++
 		e.Value.Until = now.Add(lockAfter(e.Value.Count))
@@ -68,17 +73,29 @@ func (d *Directory) charge(ctx context.Context, name string) (closed bool, err e
 			op = failureKind.New(name, e.Value, e.Until)
 		}
 		if err = d.vault.Apply(ctx, op); !errors.Is(err, vault.ErrChanged) {
-			return false, err
+			return attempt{name, e.Value.Until}, false, err
 		}
 	}
 	// So many at the same instant is no person.
-	return true, nil
+	return a, true, nil
 }
 
-// absolve forgets an account's failures: everything asked for was right.
-func (d *Directory) absolve(ctx context.Context, name string) error {
-	if err := d.vault.Apply(ctx, failureKind.Drop(name)); err != nil {
-		return fmt.Errorf("forget failures: %w", err)
+// forgive takes an attempt back that was right. With everything proved, all
+// failures are forgotten; with a second factor still to come, only this one is
+// none: else a known password would buy guesses at the code.
+func (d *Directory) forgive(ctx context.Context, r record, a attempt) error {
+	if !r.second() {
+		return d.vault.Apply(ctx, failureKind.Drop(a.name))
 	}
-	return nil
+	_, err := failureKind.Update(ctx, d.vault, a.name, nil, func(e *vault.Entry[failures]) error {
+		e.Value.Count = max(e.Value.Count-1, 0)
+		if e.Value.Until.Equal(a.until) { // not closed by another attempt meanwhile
+			e.Value.Until = time.Time{}
+		}
+		return nil
+	})
+	if errors.Is(err, vault.ErrAbsent) {
+		return nil // forgotten meanwhile
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package person
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -63,18 +64,10 @@ type owner struct{ r record }
 
 func (o owner) WebAuthnID() []byte { return []byte(o.r.ID) }
 
-func (o owner) WebAuthnName() string {
-	if o.r.Login != "" {
-		return o.r.Login
-	}
-	return o.WebAuthnDisplayName()
-}
+func (o owner) WebAuthnName() string { return cmp.Or(o.r.Login, o.r.Display, string(o.r.ID)) }
 
 func (o owner) WebAuthnDisplayName() string {
-	if o.r.Display != "" {
-		return o.r.Display
-	}
-	return string(o.r.ID)
+	return cmp.Or(o.r.Display, o.r.Login, string(o.r.ID))
 }
 
 // WebAuthnCredentials are those that may be used.

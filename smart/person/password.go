@@ -204,8 +204,7 @@ func (d *Directory) ChangePassword(ctx context.Context, id ID, old, password, pe
 	d.peers.refund(peer)
 	hash, err := d.hashNew(ctx, password, e.Value.Account)
 	if err != nil {
-		// The old one was right.
-		return Account{}, Event{}, errors.Join(err, d.absolve(ctx, e.Value.counter(d)))
+		return Account{}, Event{}, err
 	}
 	r, err := d.change(ctx, id, func(r *record) error {
 		if r.Epoch != e.Value.Epoch {
@@ -214,7 +213,7 @@ func (d *Directory) ChangePassword(ctx context.Context, id ID, old, password, pe
 		r.Hash = hash
 		r.Epoch++
 		return nil
-	}, append(void(id, Reset, ConfirmEmail), failureKind.Drop(e.Value.counter(d)))...)
+	}, void(id, Reset, ConfirmEmail)...)
 	if err != nil {
 		return Account{}, Event{}, err
 	}

@@ -95,16 +95,10 @@ func (d *Directory) SignIn(ctx context.Context, login, password, peer string) (S
 		return Step{Event: event}, err
 	}
 	d.peers.refund(peer)
-	if !e.Value.second() {
-		if err := d.absolve(ctx, d.counted(name)); err != nil {
-			return Step{Event: event}, err
-		}
-	}
 	return d.begin(ctx, e.Value, event, "pwd")
 }
 
-// prove checks a password for a login name, folded. The attempt stays counted as
-// a failure: with a second factor still to come, nothing is right yet.
+// prove checks a password for a login name, folded.
 func (d *Directory) prove(ctx context.Context, name, password string) (vault.Entry[record], Event, error) {
 	var none vault.Entry[record]
 	refused := Event{Kind: Refused}
@@ -114,7 +108,7 @@ func (d *Directory) prove(ctx context.Context, name, password string) (vault.Ent
 		return none, Event{Kind: Refused, Detail: "busy"}, err
 	}
 	defer release()
-	closed, err := d.charge(ctx, d.counted(name))
+	try, closed, err := d.charge(ctx, d.counted(name))
 	if err != nil {
 		return none, refused, err
 	}
@@ -143,6 +137,9 @@ func (d *Directory) prove(ctx context.Context, name, password string) (vault.Ent
 	case !e.Value.mayProve():
 		refused.Detail = "account closed"
 	default:
+		if err := d.forgive(ctx, e.Value, try); err != nil {
+			return none, refused, err
+		}
 		d.rehash(ctx, e.Value, text, cost)
 		return e, Event{Kind: SignedIn, Account: e.Value.ID, By: e.Value.ID, Detail: "password"}, nil
 	}

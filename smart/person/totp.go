@@ -190,7 +190,7 @@ func (d *Directory) second(ctx context.Context, id, peer, which string, right fu
 		return Step{}, err
 	}
 	refused := Step{Event: Event{Kind: Refused, Account: r.ID, Detail: "wrong " + which}}
-	closed, err := d.charge(ctx, r.counter(d))
+	_, closed, err := d.charge(ctx, r.counter(d))
 	if err != nil {
 		return refused, err
 	}
