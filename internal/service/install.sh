@@ -20,6 +20,7 @@ missing() {
 	has unzip || echo unzip
 	has node || echo nodejs
 	has npm || echo npm
+	/usr/bin/python3 -c "import aiosmtpd" >/dev/null 2>&1 || echo python3-aiosmtpd
 }
 
 apt() {
