@@ -63,13 +63,13 @@ func (i *Instance) openIdentity() (*identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	proofs, err := authn.NewProofs(authn.ProofConfig{Clock: i.clock})
+	proofs, err := authn.NewProofs(authn.ProofConfig{Clock: i.clock, Replay: id.replay()})
 	if err != nil {
 		return nil, err
 	}
 	id.smart, err = smart.New(smart.Options{Issuer: issuer, Base: i.base, Vault: id.vault, Clock: i.clock, Log: i.log, Clients: id.clients, Auth: auth,
 		Proofs: proofs, People: id.people, Chart: id.charts, Pages: pages, Purposes: c.purposes(), Administrators: c.Administrators,
-		Outbound:   client.Outbound{}.Client(10 * time.Second),
+		Mutual: i.mutual(at.Path), Outbound: client.Outbound{}.Client(10 * time.Second),
 		AccessLife: c.AccessLife.Duration, RefreshLife: c.RefreshLife.Duration, SessionIdle: c.SessionIdle.Duration,
 		SessionLife: c.SessionLife.Duration, KeyPeriod: c.KeyPeriod.Duration})
 	return id, err
@@ -161,7 +161,50 @@ func (i *Instance) isWeb(host, path string) bool {
 	if i.identity == nil || !i.identity.smart.Serves(path) {
 		return false
 	}
-	return i.identity.smart.Below(path) || host == i.identity.host
+	return i.identity.smart.Below(path) || host == i.identity.host || i.identity.smart.ForPrograms(host, path)
+}
+
+// mutual are the authorization server's further URLs, at the listeners where
+// clients come with certificates (RFC 8705 section 5).
+func (i *Instance) mutual(path string) (out []string) {
+	for n, l := range i.cfg.Listeners {
+		if u, err := url.Parse(i.Bases()[n]); err == nil && l.ClientCAs != "" {
+			out = append(out, "https://"+u.Host+path)
+		}
+	}
+	if i.cfg.TLS.ClientCAs != "" && len(out) == 0 {
+		out = append(out, i.cfg.Smart.issuer(i.base))
+	}
+	return out
+}
+
+// mayCall reports whether pages of an origin may call the FHIR service: those of
+// registered applications.
+func (i *Instance) mayCall(origin string) bool {
+	return i.identity != nil && i.identity.smart.MayShare(origin)
+}
+
+// replay remembers DPoP proofs for all servers of a database, where there may be
+// several; nil: the process remembers its own.
+func (i *Instance) replay() authn.Replay {
+	if i.identity == nil {
+		return nil
+	}
+	return i.identity.replay()
+}
+
+func (id *identity) replay() authn.Replay {
+	if !id.vault.Shared() {
+		return nil
+	}
+	return sharedReplay{id.vault}
+}
+
+type sharedReplay struct{ vault *vault.Vault }
+
+// Once is authn.Replay's.
+func (r sharedReplay) Once(ctx context.Context, name string, until time.Time) (bool, error) {
+	return r.vault.Once(ctx, "dpop", name, until)
 }
 
 // sweep takes away, once in a while, what has ended.

@@ -128,7 +128,7 @@ func (i *Instance) assemble(ctx context.Context, newJournal bool) error {
 	l := i.cfg.Limits
 	i.parts = Parts{Base: i.base, Authn: Bearer{Verifier: i.verifier, Tenant: i.cfg.Tenant},
 		Layers:  []gate.Authorizer{authz.NewScopes(search.NewExtractor(i.base), i.base), i.policies},
-		Backend: SQL{Store: i.store}, Journal: i.journal, Clock: i.clock, PageKey: key, Log: i.log, CORS: len(i.cfg.AllowedOrigins) > 0,
+		Backend: SQL{Store: i.store}, Journal: i.journal, Clock: i.clock, PageKey: key, Log: i.log, CORS: len(i.cfg.AllowedOrigins) > 0 || i.identity != nil,
 		Limits: Limits{Entries: l.Entries, Count: l.Count, Chain: l.Chain, Iterate: l.Iterate, PageLife: l.PageLife.Duration, URL: l.URL, Time: l.Time.Duration}}
 	if i.server, err = New(i.parts); err != nil {
 		return err
@@ -161,7 +161,7 @@ func (i *Instance) newVerifier() (*authn.Verifier, error) {
 	if i.identity != nil {
 		issuers = append(issuers, i.identity.issuer(i.base, i.cfg.Smart.issuer(i.base)))
 	}
-	v, err := authn.New(authn.Config{Issuers: issuers}, i.clock, &http.Transport{
+	v, err := authn.New(authn.Config{Issuers: issuers, Replay: i.replay()}, i.clock, &http.Transport{
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, Proxy: http.ProxyFromEnvironment,
 		TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: 10 * time.Second, MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute})
 	if err != nil {
@@ -192,6 +192,7 @@ func (i *Instance) listen() error {
 	if c.Smart.Enabled {
 		t.Hosts = append(slices.Clone(c.Hosts), c.Smart.host(c.Base))
 		t.Web = transport.Web{Handle: i.serveWeb, Serves: i.isWeb}
+		t.Origin = i.mayCall
 	}
 	if c.TLS.Min == "1.2" {
 		t.MinTLS = tls.VersionTLS12

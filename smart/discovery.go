@@ -33,8 +33,16 @@ type metadata struct {
 	AuthMethods    []string `json:"token_endpoint_auth_methods_supported"`
 	AuthAlgorithms []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	ProofAlgs      []string `json:"dpop_signing_alg_values_supported"`
-	CertBound      bool     `json:"tls_client_certificate_bound_access_tokens"`
+	CertBound      bool     `json:"tls_client_certificate_bound_access_tokens,omitzero"`
+	Aliases        *aliases `json:"mtls_endpoint_aliases,omitzero"`
 	IssInAnswer    bool     `json:"authorization_response_iss_parameter_supported"`
+}
+
+// aliases are the places for clients with certificates (RFC 8705 section 5).
+type aliases struct {
+	Token         string `json:"token_endpoint"`
+	Introspection string `json:"introspection_endpoint"`
+	Revocation    string `json:"revocation_endpoint"`
 }
 
 // openid is what OpenID Connect adds.
@@ -81,9 +89,15 @@ func (s *Server) metadata() metadata {
 	m := metadata{Issuer: s.opt.Issuer, Keys: s.url("/jwks"), Authorize: s.url("/authorize"), Token: s.url("/token"),
 		Introspection: s.url("/introspect"), Revocation: s.url("/revoke"),
 		GrantTypes: []string{"authorization_code", "client_credentials", "refresh_token"}, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
-		Challenges: []string{"S256"}, Scopes: listedScopes, AuthAlgorithms: client.Algorithms(), ProofAlgs: strings.Fields(authn.ProofAlgorithms()), CertBound: true, IssInAnswer: true}
+		Challenges: []string{"S256"}, Scopes: listedScopes, AuthAlgorithms: client.Algorithms(), ProofAlgs: strings.Fields(authn.ProofAlgorithms()), CertBound: len(s.opt.Mutual) > 0, IssInAnswer: true}
 	for _, method := range client.Methods() {
-		m.AuthMethods = append(m.AuthMethods, string(method))
+		if method != client.TLS || len(s.opt.Mutual) > 0 {
+			m.AuthMethods = append(m.AuthMethods, string(method))
+		}
+	}
+	if len(s.opt.Mutual) > 0 {
+		at := s.opt.Mutual[0]
+		m.Aliases = &aliases{at + "/token", at + "/introspect", at + "/revoke"}
 	}
 	return m
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,9 @@ type Options struct {
 	Chart   Chart
 	Pages   *ui.Pages
 	Reader  Reader // of access tokens; may be given later, by Reads
+
+	// Mutual are further URLs of this server, where clients come with certificates.
+	Mutual []string
 
 	// Outbound posts logout tokens to applications; nil: they are not told. It must
 	// be guarded as client.Outbound is.
@@ -114,6 +118,23 @@ func (s *Server) Serves(path string) bool {
 
 // Below reports whether a path is one of those that lie below the FHIR service.
 func (s *Server) Below(path string) bool { return path == s.base+smartConfiguration }
+
+// programs are the places that programs use, and not browsers.
+var programs = []string{"/token", "/introspect", "/revoke"}
+
+// ForPrograms reports whether a path is served under a further name.
+func (s *Server) ForPrograms(host, path string) bool {
+	rest, ok := strings.CutPrefix(path, s.prefix)
+	return ok && slices.Contains(programs, rest) && slices.Contains(s.opt.Mutual, "https://"+host+s.prefix)
+}
+
+// here is the URL that a request came to.
+func (s *Server) here(req transport.WebRequest, path string) string {
+	if at := "https://" + req.Host + s.prefix; slices.Contains(s.opt.Mutual, at) {
+		return at + path
+	}
+	return s.url(path)
+}
 
 func (s *Server) now() time.Time { return s.opt.Clock.Now() }
 
@@ -289,9 +310,9 @@ func (s *Server) client(ctx context.Context, id string) (client.Client, error) {
 
 // authenticate finds out which application asks.
 func (s *Server) authenticate(ctx context.Context, req transport.WebRequest, f form) (client.Client, string, *problem) {
-	r := client.Request{Form: f.values(), Authorization: req.Authorization, Audiences: []string{s.url("/token"), s.opt.Issuer}}
+	r := client.Request{Form: f.values(), Authorization: req.Authorization, Audiences: []string{s.url("/token"), s.opt.Issuer, s.here(req, "/token")}}
 	if req.Certificate != "" {
-		r.Certificate = &client.Certificate{Thumbprint: thumbprint(req.Certificate), Verified: true}
+		r.Certificate = certificate(req)
 	}
 	c, _, err := s.opt.Auth.Authenticate(ctx, r)
 	var refusal *client.Refusal
@@ -302,6 +323,21 @@ func (s *Server) authenticate(ctx context.Context, req transport.WebRequest, f f
 		return c, "", s.trouble(err)
 	}
 	return c, c.ID, nil
+}
+
+// certificate is what the handshake proved: the transport lets in none that its
+// authorities have not issued.
+func certificate(req transport.WebRequest) *client.Certificate {
+	c := &client.Certificate{Thumbprint: thumbprint(req.Certificate), SubjectDN: req.CertificateSubject, Verified: true}
+	for _, name := range req.CertificateNames {
+		if dns, ok := strings.CutPrefix(name, "dns:"); ok {
+			c.DNSNames = append(c.DNSNames, dns)
+		}
+		if uri, ok := strings.CutPrefix(name, "uri:"); ok {
+			c.URIs = append(c.URIs, uri)
+		}
+	}
+	return c
 }
 
 // proofProblem words what is wrong with a DPoP proof (RFC 9449 section 5).

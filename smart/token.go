@@ -120,7 +120,7 @@ func (s *Server) asks(ctx context.Context, req transport.WebRequest) (asker, *pr
 	}
 	a := asker{Client: c, form: f}
 	if req.DPoP != "" {
-		jkt, _, err := s.opt.Proofs.Proof(ctx, []string{req.DPoP}, http.MethodPost, s.url("/token"))
+		jkt, _, err := s.opt.Proofs.Proof(ctx, []string{req.DPoP}, http.MethodPost, s.here(req, "/token"))
 		if err != nil {
 			return a, s.proofProblem(err)
 		}
