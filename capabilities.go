@@ -42,7 +42,7 @@ type (
 // capabilityStatement is made from what is routed: the kinds of route.go, the
 // parameters that are indexed, the limits of the parser. cors is whether any
 // web application may call from a browser.
-func capabilityStatement(base string, cors bool) object {
+func capabilityStatement(base string, cors bool, oauth OAuth) object {
 	var resources array
 	for _, typ := range r4.Resources() {
 		resources = append(resources, capability(typ))
@@ -57,9 +57,8 @@ func capabilityStatement(base string, cors bool) object {
 		"implementation": object{"description": "Firebreak FHIR R4 server", "url": base},
 		"fhirVersion":    "4.0.1", "format": array{"application/fhir+json", "json"}, "patchFormat": array{"application/json-patch+json"},
 		"rest": array{object{
-			"mode": "server",
-			"security": object{"cors": cors, "description": "OAuth 2.0 bearer tokens (JWT) with SMART scopes; every answer is limited to what the caller may see.",
-				"service": array{object{"coding": array{object{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "OAuth"}}}}},
+			"mode":     "server",
+			"security": security(cors, oauth),
 			"resource": resources,
 			"interaction": array{object{"code": "transaction"}, object{"code": "batch"},
 				object{"code": "search-system"}, object{"code": "history-system"}},
@@ -67,6 +66,29 @@ func capabilityStatement(base string, cors bool) object {
 			"compartment": compartments,
 		}},
 	}
+}
+
+// OAuth are the places of the authorization server that tokens come from; the
+// zero OAuth when that is not ours to say.
+type OAuth struct{ Authorize, Token, Introspect, Revoke, Manage string }
+
+// security is the statement's, with the extension by which applications from
+// before SMART's discovery document find the authorization server (SMART App
+// Launch 1.0, "conformance").
+func security(cors bool, o OAuth) object {
+	const service = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+	out := object{"cors": cors, "description": "OAuth 2.0 access tokens with SMART scopes; every answer is limited to what the caller may see.",
+		"service": array{object{"coding": array{object{"system": service, "code": "OAuth"}}}}}
+	if o == (OAuth{}) {
+		return out
+	}
+	out["service"] = array{object{"coding": array{object{"system": service, "code": "SMART-on-FHIR"}}}, object{"coding": array{object{"system": service, "code": "OAuth"}}}}
+	var uris array
+	for _, at := range [...][2]string{{"authorize", o.Authorize}, {"token", o.Token}, {"introspect", o.Introspect}, {"revoke", o.Revoke}, {"manage", o.Manage}} {
+		uris = append(uris, object{"url": at[0], "valueUri": at[1]})
+	}
+	out["extension"] = array{object{"url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris", "extension": uris}}
+	return out
 }
 
 func lower(s string) string {
