@@ -37,7 +37,9 @@ type Config struct {
 
 	// LocalIssuer is not a key: it is the directory of the demo's own issuer of
 	// tokens, and LocalPurposes what its users may state.
-	LocalIssuer   string              `koanf:"-"`
+	LocalIssuer string `koanf:"-"`
+	// SampleApp is not a key: it is the client id of the demo's sample application.
+	SampleApp     string              `koanf:"-"`
 	LocalPurposes map[string][]string `koanf:"-"`
 }
 

@@ -111,6 +111,9 @@ func (id *identity) connect(v *authn.Verifier, s *Server) {
 // serveWeb answers what is not FHIR. What was done is on record before the answer
 // leaves; while the journal cannot be written, nothing is done.
 func (i *Instance) serveWeb(ctx context.Context, req transport.WebRequest) transport.WebReply {
+	if i.isSample(req.Host, req.Path) {
+		return i.sample(req)
+	}
 	out := transport.WebReply{Status: 503}
 	if i.journal.Failed() != nil {
 		return out
@@ -158,6 +161,9 @@ func (i *Instance) identityRecord(req transport.WebRequest, reply transport.WebR
 // But for SMART's discovery, which is below the base, they come to the issuer's
 // own host, whose cookies no other name of this server shares.
 func (i *Instance) isWeb(host, path string) bool {
+	if i.isSample(host, path) {
+		return true
+	}
 	if i.identity == nil || !i.identity.smart.Serves(path) {
 		return false
 	}

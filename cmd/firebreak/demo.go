@@ -142,7 +142,20 @@ func tries(dir, base, ca string, d *demoFile) string {
 		curl("refused: no token", "", seen),
 		curl("answered: a patient of dr-adams' hospital", token, seen),
 		curl("looks absent, because it is hidden: a patient of the other hospital", token, hidden),
+		pages(dir, base, ca, d),
 	}, "\n")
+}
+
+// pages are places for a browser. The passwords are the demo's own.
+func pages(dir, base, ca string, d *demoFile) string {
+	return fmt.Sprintf(`# in a browser that trusts %s (more names and passwords are in %s):
+#   %s
+#     a sample application; sign in as patient-amy, password %s
+#   %s/launch
+#     open it for a patient; sign in as dr-adams, password %s
+#   %s/account
+#     what was granted, and how to take it back
+`, ca, demoFilePath(dir), demoApp(base)+"/app/", d.Users["patient-amy"].Password, d.Issuer, d.Users["dr-adams"].Password, d.Issuer)
 }
 
 // self is how a shell calls this program.

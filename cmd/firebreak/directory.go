@@ -193,6 +193,7 @@ func demoConfig(dir, base string) firebreak.Config {
 	cfg := firebreak.DefaultConfig()
 	cfg.Dir, cfg.Base, cfg.Listen = dir, base, ""
 	cfg.LocalIssuer, cfg.LocalPurposes = dir, demoPurposes()
+	cfg.SampleApp = "chart-app"
 	cfg.Smart.Issuer = demoIssuer(base)
 	cfg.Smart.Enabled, cfg.Smart.Name, cfg.Smart.Letters = true, "Firebreak demo", filepath.Join(dir, "letters")
 	return cfg
