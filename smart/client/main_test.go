@@ -1,0 +1,9 @@
+package client
+
+import (
+	"testing"
+
+	"firebreak/internal/service"
+)
+
+func TestMain(m *testing.M) { service.Main(m) }
