@@ -52,6 +52,9 @@ const (
 
 // find is a client as it counts now; vault.ErrAbsent when there is none.
 func (r *Registry) find(ctx context.Context, id string) (*known, error) {
+	if !ValidID(id) { // nor need a database be able to hold it
+		return nil, vault.ErrAbsent
+	}
 	if !r.vault.Shared() {
 		all, err := r.all(ctx, 0)
 		if err != nil {

@@ -100,6 +100,29 @@ func (f *Fetcher) ask(ctx context.Context, url string, again bool) (*authn.Asser
 	return k.set, nil
 }
 
+// KeysState is how it stands with the keys at an address, for an administrator.
+type KeysState struct {
+	Keys    int       // held that can be used
+	Expires time.Time // of what is held; zero when nothing is
+	Tried   time.Time // when the latest request began; zero when there was none
+	Err     error     // how it ended: never for a client's eyes
+}
+
+// State is how it stands with an address. It asks nobody.
+func (f *Fetcher) State(url string) KeysState {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	k := f.urls[url]
+	if k == nil {
+		return KeysState{}
+	}
+	out := KeysState{Expires: k.expires, Tried: k.tried, Err: k.err}
+	if k.fresh(f.clock.Now()) {
+		out.Keys = k.set.Len()
+	}
+	return out
+}
+
 // fresh: a set is used for as long as its owner said, and not a moment longer
 // when its place has fallen silent: it may have been withdrawn.
 func (k *keyURL) fresh(now time.Time) bool { return k.set != nil && now.Before(k.expires) }

@@ -37,7 +37,8 @@ type Registry struct {
 }
 
 // NewRegistry is the registry in a vault. keys fetches the keys of clients that
-// publish them, and says which KeysURL may be registered: none when it is nil.
+// publish them, and says which addresses may be registered for requests of ours; no
+// KeysURL when it is nil.
 func NewRegistry(v *vault.Vault, clk clock.Clock, keys *Fetcher) *Registry {
 	return &Registry{vault: v, clock: clk, keys: keys}
 }
@@ -79,13 +80,17 @@ func bySecret(m Method) bool { return m == SecretBasic || m == SecretPost }
 
 func (r *Registry) check(c Client) error {
 	lines := c.Check()
-	switch {
-	case c.KeysURL == "":
-	case r.keys == nil:
+	if c.KeysURL != "" && r.keys == nil {
 		lines = append(lines, "the KeysURL cannot be used: this server fetches no keys")
-	default:
-		if err := r.keys.Allows(c.KeysURL); err != nil {
-			lines = append(lines, "the KeysURL "+err.Error())
+	}
+	if r.keys != nil {
+		for _, a := range [][2]string{{"KeysURL", c.KeysURL}, {"BackchannelLogoutURI", c.BackchannelLogoutURI}} {
+			if a[1] == "" {
+				continue
+			}
+			if err := r.keys.Allows(a[1]); err != nil {
+				lines = append(lines, "the "+a[0]+" "+err.Error())
+			}
 		}
 	}
 	if len(lines) > 0 {

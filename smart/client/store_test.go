@@ -68,6 +68,7 @@ func TestClientsAndReplaysOutliveTheServer(t *testing.T) {
 		r := one.fresh(t, s, nil)
 		must(t, one.accepts(r))
 		refuses(t, two, r, auth)
+		two.refusalOfRequest(t, "an id that no text can hold", Request{Form: form("client_id", "a\x00\xff")})
 		must(t, two.reg.Disable(background, "ward", "admin"))
 		if _, _, err := one.auth.Authenticate(background, Request{Authorization: auth}); err == nil {
 			t.Error("disabled by another server, and still let in")
