@@ -126,3 +126,25 @@ func TestNoOtherAddressIsAllowed(t *testing.T) {
 		}
 	})
 }
+
+func TestAfterLogoutOnlyTheRegisteredAddressIsAllowed(t *testing.T) {
+	c := Client{RedirectURIs: []string{"https://app.example/cb"}, PostLogoutRedirectURIs: []string{"https://app.example/bye", "http://127.0.0.1:1/bye"}}
+	for uri, want := range map[string]bool{"https://app.example/bye": true, "https://app.example/bye/": false, "https://app.example/cb": false,
+		"http://127.0.0.1:1/bye": true, "http://127.0.0.1:2/bye": false, "": false} {
+		if got := PostLogoutAllowed(c, uri); got != want {
+			t.Errorf("%q: %v, want %v", uri, got, want)
+		}
+	}
+}
+
+func TestGrantsFollowFromTheKind(t *testing.T) {
+	checker := Client{Kind: Confidential, Introspect: true}
+	for _, c := range []struct {
+		client Client
+		want   string
+	}{{publicApp(), "authorization_code refresh_token"}, {secretApp(), "authorization_code refresh_token"}, {systemApp(""), "client_credentials"}, {checker, ""}, {Client{}, ""}} {
+		if got := strings.Join(c.client.GrantTypes(), " "); got != c.want {
+			t.Errorf("%s %q: %q, want %q", c.client.Kind, c.client.ID, got, c.want)
+		}
+	}
+}
