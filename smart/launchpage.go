@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"firebreak/transport"
@@ -42,35 +43,40 @@ func (s *Server) launchChoose(ctx context.Context, req transport.WebRequest) Ans
 	if f["patient"] == "" {
 		return seeOther(s.url(ui.PathLaunch))
 	}
-	v, err := s.launchView(ctx, req, p, f["patient"])
+	v, leads, err := s.launchView(ctx, req, p, f["patient"])
 	if errors.Is(err, ErrNobody) {
 		return seeOther(s.url(ui.PathLaunch))
 	}
 	if err != nil {
 		return s.troublePage(err)
 	}
-	return s.page(http.StatusOK, v)
+	return s.page(http.StatusOK, v, leads...)
 }
 
-func (s *Server) launchView(ctx context.Context, req transport.WebRequest, p Person, patient string) (*ui.Launch, error) {
+// launchView is the page with the applications, and where its forms lead.
+func (s *Server) launchView(ctx context.Context, req transport.WebRequest, p Person, patient string) (*ui.Launch, []string, error) {
 	found, err := s.opt.Chart.Patient(ctx, p, patient)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	var leads []string
 	v := &ui.Launch{Common: s.own(req, p), Patient: &found}
 	if v.Encounters, err = s.opt.Chart.Encounters(ctx, p, patient); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	all, err := s.opt.Clients.List(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, k := range all {
 		if r := k.Client; r.LaunchURI != "" && s.usable(r) {
 			v.Apps = append(v.Apps, ui.LaunchApp{ID: r.ID, Name: r.Name, Publisher: r.Publisher})
+			if source, ok := ui.FormAction(r.LaunchURI); ok && !slices.Contains(leads, source) {
+				leads = append(leads, source)
+			}
 		}
 	}
-	return v, nil
+	return v, leads, nil
 }
 
 // launchOpen makes the launch and sends the browser to the application.
@@ -79,7 +85,7 @@ func (s *Server) launchOpen(ctx context.Context, req transport.WebRequest) Answe
 	if !ok {
 		return a
 	}
-	v, err := s.launchView(ctx, req, p, f["patient"])
+	v, _, err := s.launchView(ctx, req, p, f["patient"])
 	if errors.Is(err, ErrNobody) {
 		return seeOther(s.url(ui.PathLaunch))
 	}
