@@ -41,7 +41,8 @@ type ScopeChoice struct {
 	// Required things can't be left out; only the whole can be refused.
 	Required bool
 	// Parts are what it can be narrowed to, such as the categories of
-	// Observation: the person grants all of it, only some parts, or none.
+	// Observation: the person grants all of it, some parts, or none. Parts may
+	// have parts.
 	Parts []ScopeChoice
 }
 
@@ -52,49 +53,67 @@ const (
 	takeNone = "none"
 )
 
-// take is which radio button is set at first.
+// take is which radio button is set at first: all when it and all in it are
+// checked, some when it and something in it are.
 func (c ScopeChoice) take() string {
+	every, some := true, false
+	for _, p := range c.Parts {
+		whole := p.Checked || p.Required
+		if len(p.Parts) > 0 {
+			t := p.take()
+			whole, some = t == takeAll, some || t == takeSome
+		}
+		every, some = every && whole, some || whole
+	}
 	switch {
-	case c.Checked || c.Required:
+	case c.Required, c.Checked && every:
 		return takeAll
-	case slices.ContainsFunc(c.Parts, func(p ScopeChoice) bool { return p.Checked }):
+	case c.Checked && some:
 		return takeSome
 	}
 	return takeNone
 }
 
-// Granted are the IDs a posted form grants, in the page's order: of choices
-// taken whole, and of the parts where only some were taken. What was not offered
-// is not in it, whatever was posted; what is required is in it. The form's
-// fields are scope (IDs), and take:<ID> for a choice with parts.
+// whole are the IDs of a choice and all that is in it.
+func (c ScopeChoice) whole() []string {
+	out := []string{c.ID}
+	for _, p := range c.Parts {
+		out = append(out, p.whole()...)
+	}
+	return out
+}
+
+// Granted are the IDs a posted form grants, in the page's order. A choice taken
+// whole is there with all its parts, a choice taken in part with those parts: so
+// a part counts beside the choice it belongs to, never alone. What was not
+// offered is not there, whatever was posted; what is required always is.
+//
+// The form's fields are scope (IDs), and take:<ID> for a choice with parts.
 func (v *Consent) Granted(form map[string][]string) []string {
 	var out []string
-	ticked := func(c ScopeChoice) bool { return c.Required || slices.Contains(form["scope"], c.ID) }
-	add := func(c ScopeChoice) {
-		if len(c.Parts) == 0 || c.Required {
-			if ticked(c) {
-				out = append(out, c.ID)
-			}
-			return
-		}
-		switch take := form["take:"+c.ID]; {
-		case slices.Equal(take, []string{takeAll}):
-			out = append(out, c.ID)
-		case slices.Equal(take, []string{takeSome}):
-			for _, p := range c.Parts {
-				if ticked(p) {
-					out = append(out, p.ID)
-				}
-			}
-		}
-	}
 	for _, g := range v.Groups {
-		for _, c := range g.Choices {
-			add(c)
-		}
+		out = append(out, granted(g.Choices, form)...)
 	}
 	if v.Offline != nil {
-		add(*v.Offline)
+		out = append(out, granted([]ScopeChoice{*v.Offline}, form)...)
+	}
+	return out
+}
+
+func granted(list []ScopeChoice, form map[string][]string) []string {
+	var out []string
+	for _, c := range list {
+		take := form["take:"+c.ID]
+		switch {
+		case c.Required, len(c.Parts) > 0 && slices.Equal(take, []string{takeAll}):
+			out = append(out, c.whole()...)
+		case len(c.Parts) > 0:
+			if parts := granted(c.Parts, form); len(parts) > 0 && slices.Equal(take, []string{takeSome}) {
+				out = append(append(out, c.ID), parts...)
+			}
+		case slices.Contains(form["scope"], c.ID):
+			out = append(out, c.ID)
+		}
 	}
 	return out
 }

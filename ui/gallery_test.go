@@ -26,9 +26,9 @@ const hostile = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;{
 // none, with very long and with hostile content.
 func gallery(t testing.TB) []specimen {
 	t.Helper()
-	real := realistic(t)
+	shown := realistic(t)
 	var out []specimen
-	for _, s := range real {
+	for _, s := range shown {
 		out = append(out, s)
 		if strings.Contains(s.name, "-") {
 			continue // a second state of a page
@@ -199,9 +199,9 @@ func consent() *ui.Consent {
 				{ID: "patient/Patient.rs", Text: "Read name, birth date and address", Checked: true},
 				{ID: "patient/Condition.rs", Text: "Read conditions", Detail: "Illnesses and concerns", Checked: true, Parts: []ui.ScopeChoice{
 					{ID: "patient/Condition.rs?category=p", Text: "Problems on the problem list", Checked: true},
-					{ID: "patient/Condition.rs?category=e", Text: "Diagnoses of a visit"},
-					{ID: "patient/Condition.rs?category=h", Text: "Health concerns"}}},
-				{ID: "patient/Observation.rs", Text: "Read observations", Parts: []ui.ScopeChoice{
+					{ID: "patient/Condition.rs?category=e", Text: "Diagnoses of a visit", Checked: true},
+					{ID: "patient/Condition.rs?category=h", Text: "Health concerns", Checked: true}}},
+				{ID: "patient/Observation.rs", Text: "Read observations", Checked: true, Parts: []ui.ScopeChoice{
 					{ID: "patient/Observation.rs?category=l", Text: "Laboratory results", Checked: true},
 					{ID: "patient/Observation.rs?category=v", Text: "Vital signs", Detail: "Weight, blood pressure and the like", Checked: true},
 					{ID: "patient/Observation.rs?category=s", Text: "Social history"}}},
@@ -210,10 +210,24 @@ func consent() *ui.Consent {
 		Offline: &ui.ScopeChoice{ID: "offline_access", Text: "Keep access while you are away", Detail: "Until you take it back, without asking again", Checked: true}}
 }
 
+// everything is a consent whose parts have parts.
+func everything() *ui.Consent {
+	v := consent()
+	v.Again, v.Until, v.Patient = false, "", nil
+	v.Groups = []ui.ScopeGroup{{Title: "Health record", Choices: []ui.ScopeChoice{
+		{ID: "*", Text: "See everything in your record", Checked: true, Parts: []ui.ScopeChoice{
+			{ID: "c", Text: "Conditions", Checked: true, Parts: []ui.ScopeChoice{{ID: "c1", Text: "Problems", Checked: true}, {ID: "c2", Text: "Diagnoses of a visit"}}},
+			{ID: "m", Text: "Medications", Checked: true},
+			{ID: "o", Text: "Observations", Parts: []ui.ScopeChoice{{ID: "o1", Text: "Laboratory results"}, {ID: "o2", Text: "Vital signs"}}},
+			{ID: "rest", Text: "All others, also kinds that are added later", Detail: "Only together with all of the above."}}}}}}
+	return v
+}
+
 func flows() []specimen {
 	found := ui.PatientSearch{Name: "sha", BirthDate: "1987-02-20", Identifier: "10", Done: true, Found: patients, Next: "n", Previous: "p"}
 	return []specimen{
 		{"consent", consent()},
+		{"consent-everything", everything()},
 		{"patient", &ui.ChoosePatient{Common: person(ui.Common{Person: "Dr. Susan Adams"}), App: "Growth Chart", Search: found}},
 		{"patient-none", &ui.ChoosePatient{Common: person(ui.Common{Person: "Dr. Susan Adams"}), App: "Growth Chart", Search: ui.PatientSearch{Name: "zzz", Done: true}}},
 		{"patient-few", &ui.ChoosePatient{Common: person(ui.Common{Person: "Amy Shaw"}), App: "Growth Chart", Few: true, Search: ui.PatientSearch{Found: patients[:2]}}},

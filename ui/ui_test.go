@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -169,6 +170,12 @@ func TestPagesLeadOnlyWhereTheRoutesSay(t *testing.T) {
 	}
 }
 
+// The parts of consent's two choices.
+const (
+	conditions   = "patient/Condition.rs"
+	observations = "patient/Observation.rs"
+)
+
 func TestConsentGrantsWhatWasChosen(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -176,15 +183,14 @@ func TestConsentGrantsWhatWasChosen(t *testing.T) {
 		want []string
 	}{
 		{"nothing chosen", map[string][]string{}, []string{"openid"}},
-		{"a whole and some parts", map[string][]string{
-			"scope":                     {"fhirUser", "patient/Observation.rs?category=l", "patient/Condition.rs?category=p"},
-			"take:patient/Condition.rs": {"all"}, "take:patient/Observation.rs": {"some"}},
-			[]string{"openid", "fhirUser", "patient/Condition.rs", "patient/Observation.rs?category=l"}},
-		{"parts ticked, but none taken", map[string][]string{"scope": {"patient/Observation.rs?category=l"}, "take:patient/Observation.rs": {"none"}}, []string{"openid"}},
-		{"some without any part", map[string][]string{"take:patient/Observation.rs": {"some"}}, []string{"openid"}},
-		{"the whole posted as a tick", map[string][]string{"scope": {"patient/Observation.rs"}}, []string{"openid"}},
-		{"the whole posted as a part", map[string][]string{"scope": {"patient/Observation.rs"}, "take:patient/Observation.rs": {"some"}}, []string{"openid"}},
-		{"two answers to one question", map[string][]string{"take:patient/Observation.rs": {"none", "all"}}, []string{"openid"}},
+		{"a whole and a part", map[string][]string{"scope": {"fhirUser", observations + "?category=l", conditions + "?category=p"}, "take:" + conditions: {"all"}, "take:" + observations: {"some"}},
+			[]string{"openid", "fhirUser", conditions, conditions + "?category=p", conditions + "?category=e", conditions + "?category=h", observations, observations + "?category=l"}},
+		{"parts ticked, but none taken", map[string][]string{"scope": {observations + "?category=l"}, "take:" + observations: {"none"}}, []string{"openid"}},
+		{"parts ticked, and nothing said of the whole", map[string][]string{"scope": {observations + "?category=l"}}, []string{"openid"}},
+		{"some without any part", map[string][]string{"take:" + observations: {"some"}}, []string{"openid"}},
+		{"the whole posted as a tick", map[string][]string{"scope": {observations}}, []string{"openid"}},
+		{"the whole posted as a part", map[string][]string{"scope": {observations}, "take:" + observations: {"some"}}, []string{"openid"}},
+		{"two answers to one question", map[string][]string{"take:" + observations: {"none", "all"}}, []string{"openid"}},
 		{"what was not offered", map[string][]string{"scope": {"system/*.cruds", "offline_access"}, "take:system/*.rs": {"all"}}, []string{"openid", "offline_access"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -195,59 +201,81 @@ func TestConsentGrantsWhatWasChosen(t *testing.T) {
 	}
 }
 
-func TestConsentNeverGrantsMoreThanWasOffered(t *testing.T) {
-	v := consent()
-	offered := map[string]bool{"offline_access": true}
-	var ids []string
-	for _, g := range v.Groups {
-		for _, c := range g.Choices {
-			offered[c.ID], ids = true, append(ids, c.ID)
-			for _, p := range c.Parts {
-				offered[p.ID], ids = true, append(ids, p.ID)
-			}
-		}
+func TestConsentGrantsPartsOfParts(t *testing.T) {
+	form := map[string][]string{"take:*": {"some"}, "take:c": {"some"}, "take:o": {"all"}, "scope": {"c2"}}
+	if got, want := everything().Granted(form), []string{"*", "c", "c2", "o", "o1", "o2"}; !slices.Equal(got, want) {
+		t.Errorf("Granted = %q, want %q", got, want)
 	}
-	ids = append(ids, "system/*.cruds", "patient/*.cruds", "")
-	rapid.Check(t, func(t *rapid.T) {
-		form := map[string][]string{"scope": rapid.SliceOf(rapid.SampledFrom(ids)).Draw(t, "scope")}
-		for _, id := range ids {
-			form["take:"+id] = rapid.SliceOfN(rapid.SampledFrom([]string{"all", "some", "none", ""}), 0, 2).Draw(t, "take")
-		}
-		got := v.Granted(form)
-		for i, id := range got {
-			if !offered[id] || slices.Contains(got[:i], id) {
-				t.Fatalf("Granted = %q", got)
+	form["take:*"] = []string{"none"}
+	if got := everything().Granted(form); len(got) != 0 {
+		t.Errorf("Granted = %q of what was not taken", got)
+	}
+}
+
+func TestConsentNeverGrantsMoreThanWasOffered(t *testing.T) {
+	for _, v := range []*ui.Consent{consent(), everything()} {
+		parent := map[string]string{}
+		var walk func(of string, list []ui.ScopeChoice)
+		walk = func(of string, list []ui.ScopeChoice) {
+			for _, c := range list {
+				parent[c.ID] = of
+				walk(c.ID, c.Parts)
 			}
 		}
-		if !slices.Contains(got, "openid") {
-			t.Fatalf("Granted = %q, without what is required", got)
+		for _, g := range v.Groups {
+			walk("", g.Choices)
 		}
-	})
+		walk("", []ui.ScopeChoice{*v.Offline})
+		ids := append(slices.Sorted(maps.Keys(parent)), "system/*.cruds", "")
+		rapid.Check(t, func(t *rapid.T) {
+			form := map[string][]string{"scope": rapid.SliceOf(rapid.SampledFrom(ids)).Draw(t, "scope")}
+			for _, id := range ids {
+				form["take:"+id] = rapid.SliceOfN(rapid.SampledFrom([]string{"all", "some", "none", ""}), 0, 2).Draw(t, "take")
+			}
+			got := v.Granted(form)
+			for i, id := range got {
+				of, offered := parent[id]
+				if !offered || slices.Contains(got[:i], id) || of != "" && !slices.Contains(got[:i], of) {
+					t.Fatalf("Granted = %q", got)
+				}
+				if take := form["take:"+of]; of != "" && !slices.Equal(take, []string{"all"}) && !slices.Equal(take, []string{"some"}) && !slices.Equal(form["take:"+parent[of]], []string{"all"}) {
+					t.Fatalf("Granted = %q, though %s was not taken: %q", got, of, take)
+				}
+			}
+		})
+	}
 }
 
 func TestAnUnchangedConsentGrantsWhatIsSet(t *testing.T) {
 	// What a browser posts when nothing is touched, read from the page itself.
 	p := newPages(t)
-	out, err := p.Render(consent())
-	if err != nil {
-		t.Fatal(err)
-	}
-	page, err := parse(string(out.HTML))
-	if err != nil {
-		t.Fatal(err)
-	}
-	form := map[string][]string{}
-	for _, e := range page.inside {
-		_, checked := e.attr["checked"]
-		_, disabled := e.attr["disabled"]
-		if kind := e.attr["type"]; (kind == "checkbox" || kind == "radio") && checked && !disabled {
-			form[e.attr["name"]] = append(form[e.attr["name"]], e.attr["value"])
+	for _, c := range []struct {
+		view *ui.Consent
+		want []string
+	}{
+		{consent(), []string{"openid", "fhirUser", "patient/Patient.rs", conditions, conditions + "?category=p", conditions + "?category=e", conditions + "?category=h",
+			observations, observations + "?category=l", observations + "?category=v", "offline_access"}},
+		{everything(), []string{"*", "c", "c1", "m", "offline_access"}},
+	} {
+		out, err := p.Render(c.view)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	want := []string{"openid", "fhirUser", "patient/Patient.rs", "patient/Condition.rs",
-		"patient/Observation.rs?category=l", "patient/Observation.rs?category=v", "offline_access"}
-	if got := consent().Granted(form); !slices.Equal(got, want) {
-		t.Errorf("Granted = %q, want %q", got, want)
+		page, err := parse(string(out.HTML))
+		if err != nil {
+			t.Fatal(err)
+		}
+		form := map[string][]string{}
+		for _, e := range page.inside {
+			_, checked := e.attr["checked"]
+			_, disabled := e.attr["disabled"]
+			if kind := e.attr["type"]; (kind == "checkbox" || kind == "radio") && checked && !disabled {
+				form[e.attr["name"]] = append(form[e.attr["name"]], e.attr["value"])
+			}
+		}
+		if got := c.view.Granted(form); !slices.Equal(got, c.want) {
+			t.Errorf("Granted = %q, want %q", got, c.want)
+		}
 	}
 }
 
