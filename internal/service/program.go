@@ -92,7 +92,7 @@ func run(dir string, cmd *exec.Cmd) (*program, error) {
 // await returns when a URL of the program answers 200.
 func (p *program) await(url string, patience time.Duration) error {
 	client := &http.Client{Timeout: 5 * time.Second}
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	for end := time.After(patience); ; {
 		if r, err := client.Get(url); err == nil {
 			_, _ = io.Copy(io.Discard, r.Body)
 			_ = r.Body.Close()
@@ -103,10 +103,11 @@ func (p *program) await(url string, patience time.Duration) error {
 		select {
 		case <-p.done:
 			return fmt.Errorf("the server ended: %s", p.words())
+		case <-end:
+			return fmt.Errorf("the server does not answer: %s", p.words())
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	return fmt.Errorf("the server does not answer: %s", p.words())
 }
 
 // words are the last that the program said.
