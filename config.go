@@ -151,6 +151,11 @@ type LimitsConfig struct {
 	Iterate       int      `koanf:"iterate"`        // includes with :iterate
 	PageLife      Duration `koanf:"page_life"`      // of a link to a further page
 	Time          Duration `koanf:"time"`           // of one request, from its parsing to its answer
+
+	PerClient      int `koanf:"per_client"` // requests a second of one application, and of one person
+	PerClientBurst int `koanf:"per_client_burst"`
+	PerPerson      int `koanf:"per_person"`
+	PerPersonBurst int `koanf:"per_person_burst"`
 }
 
 // LogConfig is what goes to standard error. It never holds content or ids.

@@ -41,6 +41,10 @@ func (l LimitsConfig) bounds() []bound {
 		number("iterate", int64(l.Iterate), 1, 20),
 		lasting("page_life", l.PageLife, 168*time.Hour),
 		lasting("time", l.Time, time.Hour),
+		number("per_client", int64(l.PerClient), 1, 100_000),
+		number("per_client_burst", int64(l.PerClientBurst), 1, 1_000_000),
+		number("per_person", int64(l.PerPerson), 1, 100_000),
+		number("per_person_burst", int64(l.PerPersonBurst), 1, 1_000_000),
 	}
 }
 
@@ -55,6 +59,12 @@ func (l LimitsConfig) check(fault faultFunc) {
 		default:
 			fault("limits."+b.key, "must be %d to %d; 0 means the default", b.least, b.most)
 		}
+	}
+	if l.PerClientBurst > 0 && l.PerClient == 0 {
+		fault("limits.per_client_burst", "needs limits.per_client")
+	}
+	if l.PerPersonBurst > 0 && l.PerPerson == 0 {
+		fault("limits.per_person_burst", "needs limits.per_person")
 	}
 	body, bodies := l.Body, l.Bodies
 	if body == 0 {

@@ -147,7 +147,8 @@ smart: {enabled: true, issuer: "https://id.example.org/auth", name: n, help: h, 
   purposes: [{role: d, purpose: TREAT}]}
 policies: {reload: 5s}
 limits: {body: 1, bodies: 2, gzip_ratio: 3, header: 400, url: 500, header_timeout: 6s, body_timeout: 7s, body_rate: 8, write_timeout: 9s, idle_timeout: 10s,
-  drain: 11s, connections: 12, per_peer: 13, requests: 14, streams: 15, entries: 16, count: 17, chain: 8, iterate: 19, page_life: 20s, time: 21s}
+  drain: 11s, connections: 12, per_peer: 13, requests: 14, streams: 15, entries: 16, count: 17, chain: 8, iterate: 19, page_life: 20s, time: 21s,
+  per_client: 22, per_client_burst: 23, per_person: 24, per_person_burst: 25}
 allowed_origins: [https://app.example.org]
 log: {level: debug, format: text}
 `)
@@ -245,6 +246,8 @@ func TestWhatIsUnsafeOrUnknownStopsTheStart(t *testing.T) {
 		{"plain origin", yaml + "allowed_origins: [http://app.example.org]\n", "allowed_origins"},
 		{"any origin", yaml + `allowed_origins: ["*"]` + "\n", "allowed_origins"},
 		{"negative limit", yaml + "limits: {body: -1}\n", "limits.body: must not be negative"},
+		{"burst of nothing", yaml + "limits: {per_client_burst: 1}\n", "limits.per_client_burst: needs limits.per_client"},
+		{"a person's burst of nothing", yaml + "limits: {per_person_burst: 1}\n", "limits.per_person_burst: needs limits.per_person"},
 		{"log level", yaml + "log: {level: loud}\n", "log.level: must be"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

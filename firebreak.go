@@ -35,6 +35,7 @@ type Server struct {
 	base    string
 	gate    *gate.Gate
 	authn   Authenticator
+	pace    *throttle
 	backend Backend
 	journal Journal
 	sink    *sink // to the journal
@@ -96,6 +97,9 @@ func (s *Server) answer(ctx context.Context, v *visit) (gate.Cleared, error) {
 		return gate.Cleared{}, err
 	}
 	v.principal = gate.NewPrincipal(who)
+	if err := s.pace.take(who, v.when); err != nil {
+		return gate.Cleared{}, err
+	}
 	if token := pageToken(v.Request); token != "" {
 		return s.further(ctx, v, token)
 	}

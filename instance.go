@@ -129,7 +129,8 @@ func (i *Instance) assemble(ctx context.Context, newJournal bool) error {
 	i.parts = Parts{Base: i.base, Authn: Bearer{Verifier: i.verifier, Tenant: i.cfg.Tenant},
 		Layers:  []gate.Authorizer{authz.NewScopes(search.NewExtractor(i.base), i.base), i.policies},
 		Backend: SQL{Store: i.store}, Journal: i.journal, Clock: i.clock, PageKey: key, Log: i.log, CORS: len(i.cfg.AllowedOrigins) > 0 || i.identity != nil,
-		Limits: Limits{Entries: l.Entries, Count: l.Count, Chain: l.Chain, Iterate: l.Iterate, PageLife: l.PageLife.Duration, URL: l.URL, Time: l.Time.Duration}}
+		Limits: Limits{Entries: l.Entries, Count: l.Count, Chain: l.Chain, Iterate: l.Iterate, PageLife: l.PageLife.Duration, URL: l.URL, Time: l.Time.Duration,
+			Client: Rate{l.PerClient, l.PerClientBurst}, Person: Rate{l.PerPerson, l.PerPersonBurst}}}
 	if issuer := i.Issuer(); issuer != "" {
 		i.parts.OAuth = OAuth{Authorize: issuer + "/authorize", Token: issuer + "/token", Introspect: issuer + "/introspect", Revoke: issuer + "/revoke", Manage: issuer + "/account"}
 	}

@@ -61,6 +61,7 @@ func (o operators) Authenticate(_ context.Context, req *fhir.Request) (gate.Iden
 func (p Parts) forOperator(tenant string) Parts {
 	p.Authn = operators{tenant}
 	p.Limits.Entries = maxImport
+	p.Limits.Client, p.Limits.Person = Rate{}, Rate{}
 	return p
 }
 

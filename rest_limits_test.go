@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"firebreak"
 )
 
 // Includes have a limit, and what the caller may not see does not count
@@ -156,5 +159,51 @@ func TestChainsGoEightHopsDeep(t *testing.T) {
 	}
 	for _, query := range []string{forth(9), back(9), back(5) + forth(4)} {
 		r.do("adams", "GET", "Observation?"+query+"_id=step0", "").is(t, 400)
+	}
+}
+
+// TestWhoAsksTooFastIsToldWhen: requests are counted, whatever they ask for and
+// however they are answered, so the refusal tells nothing about what is stored.
+func TestWhoAsksTooFastIsToldWhen(t *testing.T) {
+	r := newRig(t)
+	seedTwoHospitals(r)
+	const most = 6
+	asks := map[string]func(r *rig) answer{
+		"what may be seen": func(r *rig) answer { return r.do("adams", "GET", "Patient/amy", "") },
+		"what is hidden":   func(r *rig) answer { return r.do("adams", "GET", "Patient/bob", "") },
+		"what is not":      func(r *rig) answer { return r.do("adams", "GET", "Patient/nobody", "") },
+		"nonsense":         func(r *rig) answer { return r.do("adams", "GET", "Nonsense?x=y", "") },
+		"a batch": func(r *rig) answer {
+			return r.do("adams", "POST", "", bundleOf("batch", []string{"GET", "Patient/amy", ""}, []string{"GET", "Patient/bob", ""}))
+		},
+	}
+	for name, ask := range asks {
+		slow := r.serverWith(func(p *firebreak.Parts) { p.Limits.Person = firebreak.Rate{PerSecond: 1, Burst: most} })
+		still := func(what func(*rig) answer) answer { // a rig's clock goes on by a second with each request
+			slow.clock.Advance(-time.Second)
+			return what(slow)
+		}
+		for n := range most {
+			if a := still(ask); a.status == 429 {
+				t.Errorf("%s: request %d is refused", name, n+1)
+			}
+		}
+		for range 3 {
+			a := still(ask)
+			a.is(t, 429)
+			if got := a.issues(t)[0]["code"]; got != "throttled" || a.first("Retry-After") != "1" {
+				t.Errorf("%s: %v, Retry-After %q", name, got, a.first("Retry-After"))
+			}
+		}
+		if a := still(func(r *rig) answer { return r.do("", "GET", "metadata", "") }); a.status != 200 {
+			t.Errorf("%s: what needs no sign-in is counted: %v", name, a.status)
+		}
+		if a := still(func(r *rig) answer { return r.do("chen", "GET", "Patient/amy", "") }); a.status == 429 {
+			t.Errorf("%s: another person is refused", name)
+		}
+		slow.clock.Advance(time.Second)
+		if a := still(ask); a.status == 429 {
+			t.Errorf("%s: refused after the time that was named", name)
+		}
 	}
 }

@@ -49,6 +49,8 @@ type Limits struct {
 	PageLife time.Duration
 	URL      int           // bytes, of links to further pages; 0 means 8 KiB
 	Time     time.Duration // of one request inside the pipeline; 0 means 30 s
+	// Client and Person bound how fast each may ask; the zero Rate does not.
+	Client, Person Rate
 }
 
 // New puts a Server together.
@@ -81,7 +83,7 @@ func New(p Parts) (*Server, error) {
 	mismatch := func(layer string, h gate.Header) {
 		p.Log.Error("the two nets differ; the row is withheld", "layer", layer, "type", h.Type)
 	}
-	s := &Server{base: p.Base, gate: gate.New(p.Labeler, mismatch, p.Layers...), authn: p.Authn, backend: p.Backend, journal: p.Journal, sink: &sink{journal: p.Journal},
+	s := &Server{base: p.Base, gate: gate.New(p.Labeler, mismatch, p.Layers...), authn: p.Authn, pace: newThrottle(p.Limits.Client, p.Limits.Person), backend: p.Backend, journal: p.Journal, sink: &sink{journal: p.Journal},
 		links: links, index: search.NewExtractor(p.Base), ids: p.IDs, limit: p.Limits.Time, clock: p.Clock, log: p.Log,
 		unwritten: &seldom{clock: p.Clock, log: p.Log}, unavailable: &seldom{clock: p.Clock, log: p.Log},
 		parser: &validate.Parser{Base: p.Base, Now: p.Clock.Now, MaxEntries: p.Limits.Entries, MaxCount: p.Limits.Count,

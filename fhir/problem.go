@@ -52,6 +52,9 @@ type Problem struct {
 	Challenge string
 	// Allow is the Allow value of a 405 (RFC 9110 section 15.5.6), or "".
 	Allow string
+	// RetryAfter is in how many seconds a 429 may be tried again (RFC 6585
+	// section 4), or 0.
+	RetryAfter int
 	// Cause is for the log only.
 	Cause error
 }

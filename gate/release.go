@@ -215,7 +215,10 @@ func (g *Gate) ReleaseProblem(p *fhir.Problem, visit string, pretty bool) Cleare
 	if p.Challenge != "" {
 		c.header = append(c.header, [2]string{"WWW-Authenticate", p.Challenge})
 	}
-	if c.status == http.StatusServiceUnavailable {
+	switch {
+	case p.RetryAfter > 0:
+		c.header = append(c.header, [2]string{"Retry-After", strconv.Itoa(p.RetryAfter)})
+	case c.status == http.StatusServiceUnavailable:
 		c.header = append(c.header, [2]string{"Retry-After", retryAfter})
 	}
 	c.body = p.Outcome(visit)

@@ -1,0 +1,116 @@
+package firebreak
+
+import (
+	lru "container/list"
+	"math"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"firebreak/fhir"
+	"firebreak/gate"
+)
+
+// Rate is how many requests a second somebody may make on the long run, and how
+// many at once after a rest. The zero Rate does not limit.
+type Rate struct {
+	PerSecond int
+	Burst     int // 0 means ten seconds' worth
+}
+
+// throttle bounds how fast a client, and a person, may ask. It counts requests
+// and looks at nothing else of them, so that what it does tells nothing about
+// what is stored.
+type throttle struct{ clients, persons *buckets }
+
+// maxBuckets are the clients, and the persons, remembered: some 300 bytes each.
+const maxBuckets = 1 << 16
+
+func newThrottle(client, person Rate) *throttle {
+	return &throttle{clients: newBuckets(client, maxBuckets), persons: newBuckets(person, maxBuckets)}
+}
+
+// take counts a request, or refuses it: 429, with the time after which one more
+// would be taken. A refused request counts for nothing, so that who asks in vain
+// does not wait for longer.
+func (t *throttle) take(who gate.Identity, now time.Time) error {
+	if t == nil {
+		return nil
+	}
+	client := who.ClientID
+	if client == "" {
+		client = who.Subject
+	}
+	taken := []*rate.Reservation{t.clients.reserve(who.Issuer+"\x00"+client, now)}
+	// Whoever has no record here is a system, and counts as a client alone.
+	if who.FHIRUser != "" || who.Patient != "" {
+		taken = append(taken, t.persons.reserve(who.Issuer+"\x00"+who.Subject, now))
+	}
+	wait := time.Duration(0)
+	for _, r := range taken {
+		if r != nil {
+			wait = max(wait, r.DelayFrom(now))
+		}
+	}
+	if wait == 0 {
+		return nil
+	}
+	for _, r := range taken {
+		if r != nil {
+			r.CancelAt(now)
+		}
+	}
+	p := fhir.NewProblem(fhir.Throttled, "too many requests in a short time")
+	p.RetryAfter = int(math.Ceil(wait.Seconds()))
+	return p
+}
+
+// buckets are token buckets by name. The one unused for longest is forgotten for
+// a new name: of all it is the likeliest to be full again.
+type buckets struct {
+	rate Rate
+	size int
+
+	mu     sync.Mutex
+	byName map[string]*lru.Element // of *bucket
+	order  *lru.List               // latest used first
+}
+
+type bucket struct {
+	name string
+	*rate.Limiter
+}
+
+// newBuckets is nil for the zero Rate.
+func newBuckets(r Rate, size int) *buckets {
+	if r.PerSecond == 0 {
+		return nil
+	}
+	if r.Burst == 0 {
+		r.Burst = 10 * r.PerSecond
+	}
+	return &buckets{rate: r, size: size, byName: map[string]*lru.Element{}, order: lru.New()}
+}
+
+func (b *buckets) reserve(name string, now time.Time) *rate.Reservation {
+	if b == nil {
+		return nil
+	}
+	return b.of(name).ReserveN(now, 1)
+}
+
+func (b *buckets) of(name string) *rate.Limiter {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if el, ok := b.byName[name]; ok {
+		b.order.MoveToFront(el)
+		return el.Value.(*bucket).Limiter
+	}
+	if len(b.byName) >= b.size {
+		delete(b.byName, b.order.Remove(b.order.Back()).(*bucket).name)
+	}
+	l := rate.NewLimiter(rate.Limit(b.rate.PerSecond), b.rate.Burst)
+	b.byName[name] = b.order.PushFront(&bucket{name, l})
+	return l
+}

@@ -1,0 +1,75 @@
+package firebreak
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"firebreak/fhir"
+	"firebreak/gate"
+)
+
+func TestThrottleCountsByClientAndByPerson(t *testing.T) {
+	now := time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC)
+	th := newThrottle(Rate{PerSecond: 2, Burst: 5}, Rate{PerSecond: 1, Burst: 3})
+	anna := gate.Identity{Issuer: "i", Subject: "anna", ClientID: "app", FHIRUser: "Practitioner/anna"}
+	ben, other, abroad, system := anna, anna, anna, anna
+	ben.Subject, other.ClientID, abroad.Issuer = "ben", "other app", "another issuer"
+	system.Subject, system.FHIRUser = "app", ""
+	for n, c := range []struct {
+		who  gate.Identity
+		at   time.Duration
+		wait int // 0 when it is taken
+	}{
+		{anna, 0, 0}, {anna, 0, 0}, {anna, 0, 0}, {anna, 0, 1}, // her three
+		{anna, 0, 1},                          // one refused is not counted, so the wait does not grow
+		{ben, 0, 0}, {ben, 0, 0}, {ben, 0, 1}, // the application's five
+		{system, 0, 1}, // which is a client and no person
+		{abroad, 0, 0}, // of the same name elsewhere
+		{other, 0, 1},  // another application does not help her
+		{system, 500 * time.Millisecond, 0}, {system, 500 * time.Millisecond, 1},
+		{anna, 1500 * time.Millisecond, 0}, {anna, 1500 * time.Millisecond, 1},
+		{other, time.Hour, 0}, {other, time.Hour, 0}, {other, time.Hour, 0}, {other, time.Hour, 1}, // three, not more for the rest
+	} {
+		err := th.take(c.who, now.Add(c.at))
+		var p *fhir.Problem
+		switch {
+		case c.wait == 0 && err != nil:
+			t.Errorf("request %d: %v, want it taken", n, err)
+		case c.wait > 0 && (!errors.As(err, &p) || p.Code != fhir.Throttled || p.RetryAfter != c.wait):
+			t.Errorf("request %d: %v, want it refused for %d s", n, err, c.wait)
+		}
+	}
+}
+
+func TestThrottleIsOffByDefault(t *testing.T) {
+	th := newThrottle(Rate{}, Rate{})
+	for range 1000 {
+		if err := th.take(gate.Identity{Subject: "anna", FHIRUser: "Practitioner/anna"}, time.Unix(0, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if newThrottle(Rate{PerSecond: 7}, Rate{}).clients.rate.Burst != 70 {
+		t.Error("without a burst it is ten seconds' worth")
+	}
+}
+
+func TestThrottleRemembersSoManyAndNoMore(t *testing.T) {
+	now := time.Unix(0, 0)
+	b := newBuckets(Rate{PerSecond: 1, Burst: 1}, 2)
+	b.reserve("a", now)
+	b.reserve("b", now)
+	b.reserve("a", now)
+	b.reserve("c", now) // b goes
+	for n := range 1000 {
+		b.reserve("a", now)
+		b.reserve(fmt.Sprint(n), now)
+	}
+	if len(b.byName) != 2 || b.order.Len() != 2 {
+		t.Errorf("%d remembered, want 2", len(b.byName))
+	}
+	if b.reserve("a", now).DelayFrom(now) == 0 {
+		t.Error("who asks all the time is forgotten")
+	}
+}
