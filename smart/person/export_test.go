@@ -1,5 +1,7 @@
 package person
 
+import "context"
+
 // Settle waits for what is done aside.
 func (d *Directory) Settle() { d.wg.Wait() }
 
@@ -20,4 +22,14 @@ func (d *Directory) Peers() int {
 	d.peers.mu.Lock()
 	defer d.peers.mu.Unlock()
 	return len(d.peers.by)
+}
+
+// Charge counts an attempt for an account and gives the way to take it back.
+func (d *Directory) Charge(ctx context.Context, id ID) (forgive func() error, err error) {
+	e, err := d.load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	a, _, err := d.charge(ctx, e.Value.counter(d))
+	return func() error { return d.forgive(ctx, e.Value, a) }, err
 }

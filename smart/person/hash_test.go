@@ -107,6 +107,9 @@ func TestPasswordsAreTheSameOnAnyKeyboard(t *testing.T) {
 	if _, err := s.SignIn(ctx, "anna", decomposed, peer); err != nil {
 		t.Errorf("typed in two keys: %v", err)
 	}
+	if _, err := s.SignIn(ctx, "anna", "Ｒ"+good[1:], peer); err != nil {
+		t.Errorf("typed in wide letters: %v", err)
+	}
 	_, err := s.SignIn(ctx, "anna", strings.ToLower(good), peer)
 	wants(t, "in small letters", err, person.ErrWrong)
 }

@@ -34,6 +34,7 @@ func TestNewPasswordsMustBeHardToGuess(t *testing.T) {
 		{"usual", "correcthorsebatterystaple", person.TooUsual},
 		{"usual with a year", "Password2026!!", person.TooUsual},
 		{"usual, twice", "liverpoolLiverpool", person.TooUsual},
+		{"usual digits", "112233445566", person.TooUsual},
 		{"a keyboard's row", "qwertyuiop123", person.TooUsual},
 		{"one letter", "aaaaaaaaaaaaaaa", person.Repeating},
 		{"three letters", "xyzxyzxyzxyzxyz", person.Repeating},

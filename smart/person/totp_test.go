@@ -244,7 +244,11 @@ func TestWhoMustEnrolDoesSoFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	bert := s.joined(t, "bert")
-	_, _, err = s.ConfirmTOTP(ctx, bert.ID, step.Flow, code(t, e.Secret, s.clk.Now()), peer)
+	theirs, err := s.EnrolTOTP(ctx, bert.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = s.ConfirmTOTP(ctx, bert.ID, step.Flow, code(t, theirs.Secret, s.clk.Now()), peer)
 	wants(t, "in another's sign-in", err, person.ErrExpired)
 	got, event, err := s.ConfirmTOTP(ctx, a.ID, step.Flow, code(t, e.Secret, s.clk.Now()), peer)
 	if err != nil || event.Kind != person.FactorAdded || len(got.Codes) != 10 {
@@ -293,4 +297,31 @@ func TestWithoutASecondFactorThereAreNoRecoveryCodes(t *testing.T) {
 	}
 	_, err = s.UseRecoveryCode(ctx, step.Flow, codes[0], peer)
 	wants(t, "a code of a factor that is gone", err, person.ErrWrong)
+}
+
+// TestARightPasswordOpensNoLockOfAnother: the password was being looked at when a
+// wrong code closed the account.
+func TestARightPasswordOpensNoLockOfAnother(t *testing.T) {
+	s := newSite(t)
+	a := s.joined(t, "anna")
+	s.withTOTP(t, a)
+	for range 3 {
+		if _, err := s.Charge(ctx, a.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forgive, err := s.Charge(ctx, a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Charge(ctx, a.ID); err != nil { // the fifth
+		t.Fatal(err)
+	}
+	if err := forgive(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.SignIn(ctx, "anna", good, peer)
+	wants(t, "while closed", err, person.ErrWrong)
+	s.clk.Advance(30 * time.Second)
+	s.in(t, "anna")
 }
