@@ -67,7 +67,11 @@ type contextField struct {
 func (c Context) fields() launchFields {
 	f := launchFields{Patient: c.Patient, Encounter: c.Encounter, NeedBanner: c.NeedBanner, Intent: c.Intent, StyleURL: c.StyleURL, Tenant: c.Tenant}
 	for _, i := range c.FHIRContext {
-		f.FHIRContext = append(f.FHIRContext, contextField{i.Reference, i.Canonical, jsontext.Value(i.Identifier), i.Type, i.Role})
+		field := contextField{Reference: i.Reference, Canonical: i.Canonical, Type: i.Type, Role: i.Role}
+		if i.Identifier != "" {
+			field.Identifier = jsontext.Value(i.Identifier)
+		}
+		f.FHIRContext = append(f.FHIRContext, field)
 	}
 	return f
 }
