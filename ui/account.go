@@ -12,6 +12,7 @@ type Account struct {
 	PasswordChanged Moment
 	Recovery        int
 	Passkeys        []StoredPasskey
+	Email           string // the address of letters; empty when it cannot be changed here
 	// Provider names the other place the person signs in at, which then keeps
 	// password and second factors; empty for accounts of this server.
 	Provider string
@@ -67,11 +68,24 @@ func (*ChangePassword) about() about {
 // code that proves it was taken over.
 type SetUpTOTP struct {
 	Common
-	Secret string // base32
+	Secret string // base32; empty when it was shown before, and is not again
 	QR     []byte // a PNG image of the otpauth URI
+	// Must says that the person is signing in and cannot go on without a second
+	// factor, which may also be a passkey, of this name.
+	Must    bool
+	Passkey *AskPasskey
 }
 
-func (*SetUpTOTP) about() about {
+// AskPasskey is a form to make a passkey on another page.
+type AskPasskey struct {
+	Name    string // a suggestion
+	Passkey Passkey
+}
+
+func (v *SetUpTOTP) about() about {
+	if v.Must {
+		return about{file: "totp", title: "One more step"}
+	}
 	return about{file: "totp", title: "Set up an authenticator app", wide: true, menu: "account"}
 }
 
@@ -90,10 +104,12 @@ func (*AddPasskey) about() about {
 type RecoveryCodes struct {
 	Common
 	Codes []string
+	// Within says that the person is signing in, and goes on with Common.Flow.
+	Within bool
 }
 
-func (*RecoveryCodes) about() about {
-	return about{file: "recovery", title: "Your recovery codes", wide: true, menu: "account"}
+func (v *RecoveryCodes) about() about {
+	return about{file: "recovery", title: "Your recovery codes", wide: !v.Within, menu: "account"}
 }
 
 // RequestRole lets a person ask for a role for a while, with a reason, and lists

@@ -43,6 +43,9 @@ func (c *Common) common() *Common { return c }
 // the form's field "credential" as PublicKeyCredential.toJSON shapes it.
 type Passkey struct {
 	Options string
+	// Ceremony names what the options belong to; the form carries it in its field
+	// "ceremony".
+	Ceremony string
 }
 
 // Patient is one line of a list to choose from.

@@ -18,7 +18,7 @@ func (p *Pages) functions() template.FuncMap {
 		"choices": func(f field, list []Choice) choices { return choices{f, list} },
 		"place":   func(now, name, path, text string) place { return place{path, text, now == name} },
 		"passkey": func(f frame, action, class string, k *Passkey) ask {
-			return ask{f, p.site.Base + action, class, k.Options}
+			return ask{f, p.site.Base + action, class, k.Options, k.Ceremony}
 		},
 		"search": func(f frame, find, choose string, s PatientSearch) search {
 			return search{f, p.site.Base + find, p.site.Base + choose, s}
@@ -50,8 +50,8 @@ type (
 		Here       bool
 	}
 	ask struct {
-		Frame                  frame
-		Action, Class, Options string
+		Frame                            frame
+		Action, Class, Options, Ceremony string
 	}
 	search struct {
 		Frame          frame

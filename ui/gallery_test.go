@@ -180,6 +180,8 @@ func signIns() []specimen {
 		{"reset", &ui.ResetRequest{Common: person(ui.Common{}), Email: "amy@example.org"}},
 		{"reset-sent", &ui.ResetRequest{Common: person(ui.Common{}), Sent: true}},
 		{"newpassword", &ui.ResetPassword{Common: person(ui.Common{Errors: []ui.FieldError{{Field: "repeat", Text: "The two passwords differ"}}}), Token: "t0ken", Username: "amy", MinLength: 12}},
+		{"confirm", &ui.ConfirmEmail{Common: person(ui.Common{}), Token: "t0ken", Username: "amy.shaw", Email: "amy@example.org"}},
+		{"confirm-allow", &ui.ConfirmEmail{Common: person(ui.Common{}), Token: "t0ken", Username: "dr-adams", Email: "adams@example.org", Allow: true}},
 		{"signout", &ui.SignOut{Common: person(ui.Common{Person: "Amy Shaw"}), App: "Growth Chart"}},
 		{"signedout", &ui.SignedOut{Common: person(ui.Common{}), App: "Growth Chart", ReturnTo: "https://app.example.org/bye"}},
 		{"message", &ui.Message{Common: person(ui.Common{}), Title: "This application can’t be opened", Error: true, Visit: "01JD8Z6M3K4W9",
@@ -244,6 +246,8 @@ func accounts(t testing.TB) []specimen {
 	roles.Errors = []ui.FieldError{{Field: "until", Text: "Choose an end within eight hours"}, {Field: "reason", Text: "Give a reason"}}
 	account := adams()
 	account.Notice = "Access was taken back. It ended at once."
+	again := adams()
+	again.Errors = []ui.FieldError{{Field: "code", Text: "This code is not right"}}
 	return []specimen{
 		{"account", &ui.Account{Common: account,
 			Grants: []ui.Grant{
@@ -253,11 +257,16 @@ func accounts(t testing.TB) []specimen {
 			Sessions: []ui.Session{
 				{ID: "s1", Browser: "Firefox on Windows", Address: "10.20.30.40", Since: at("2026-11-22 07:55"), LastSeen: at("2026-11-22 11:03"), Current: true},
 				{ID: "s2", Browser: "Safari on iPhone", Address: "2001:db8:85a3::8a2e:370:7334", Since: at("2026-11-19 20:10"), LastSeen: at("2026-11-21 22:47")}},
-			Password: true, TOTP: true, PasswordChanged: at("2026-03-01 10:00"), Recovery: 8,
+			Password: true, TOTP: true, Email: "s.adams@north.example.org", PasswordChanged: at("2026-03-01 10:00"), Recovery: 8,
 			Passkeys: []ui.StoredPasskey{{ID: "p1", Name: "Work laptop", Added: at("2026-05-11 12:00"), LastUsed: at("2026-11-22 07:55")}}}},
 		{"account-federated", &ui.Account{Common: adams(), Provider: "North Hospital staff", Sessions: []ui.Session{{ID: "s1", Browser: "Firefox on Windows", Current: true, Since: at("2026-11-22 07:55"), LastSeen: at("2026-11-22 11:03")}}}},
 		{"password", &ui.ChangePassword{Common: fixed, Username: "dr-adams", MinLength: 12}},
 		{"totp", &ui.SetUpTOTP{Common: adams(), Secret: "JBSW Y3DP EHPK 3PXP JBSW Y3DP", QR: square(t)}},
+		{"totp-again", &ui.SetUpTOTP{Common: again}},
+		{"totp-must", &ui.SetUpTOTP{Common: person(ui.Common{}), Must: true, Secret: "JBSW Y3DP EHPK 3PXP JBSW Y3DP", QR: square(t), Passkey: &ui.AskPasskey{Name: "Firefox on Windows", Passkey: ui.Passkey{Options: makeOptions}}}},
+		{"recovery-flow", &ui.RecoveryCodes{Common: person(ui.Common{}), Within: true, Codes: []string{"4f7k-9d2m", "p3xz-77qa"}}},
+		{"email", &ui.ChangeEmail{Common: adams(), Now: "s.adams@north.example.org", Email: "adams@north.example.org"}},
+		{"email-sent", &ui.ChangeEmail{Common: adams(), Sent: "adams@north.example.org"}},
 		{"passkey", &ui.AddPasskey{Common: adams(), Name: "Firefox on Windows", Passkey: ui.Passkey{Options: makeOptions}}},
 		{"recovery", &ui.RecoveryCodes{Common: adams(), Codes: []string{"4f7k-9d2m", "p3xz-77qa", "h8vn-2c5t", "w6rj-e4yb", "m1ks-8gdu", "z9ta-3hqf", "c2we-6npx", "r5yl-v8oi"}}},
 		{"roles", &ui.RequestRole{Common: roles, Roles: []ui.Choice{{Value: "auditor", Text: "Auditor"}, {Value: "admin", Text: "Administrator", Selected: true}}, Reason: "Quarterly review", Until: "2026-11-22T18:00", Latest: "2026-11-22T20:00",

@@ -3,18 +3,21 @@ package ui
 // Where the forms post to and the links lead, below Site.Base. Fields are those
 // of the view that posts; each form has csrf and flow beside them.
 const (
+	PathFlow           = "/flow"            // GET ?id=: whatever is next in a flow
 	PathSignIn         = "/signin"          // POST username, password
 	PathSignInProvider = "/signin/provider" // POST provider
-	PathSignInPasskey  = "/signin/passkey"  // POST credential
+	PathSignInPasskey  = "/signin/passkey"  // POST ceremony, credential
 	PathFactor         = "/signin/factor"   // POST code, or recovery
 	PathFactorPasskey  = "/signin/factor/passkey"
-	PathInvitation     = "/invitation"   // POST token, username, password, repeat
-	PathReset          = "/reset"        // GET the form; POST email
-	PathResetPassword  = "/reset/new"    // POST token, password, repeat
-	PathSignOut        = "/signout"      // POST; with answer=stay the person stays
-	PathPatientSearch  = "/patient/find" // POST name, birthdate, identifier, page
-	PathPatient        = "/patient"      // POST patient, or answer=refuse
-	PathConsent        = "/consent"      // POST answer=allow|refuse and what Consent.Granted reads
+	PathInvitation     = "/invitation"    // POST token, username, password, repeat
+	PathReset          = "/reset"         // GET the form; POST email
+	PathResetPassword  = "/reset/new"     // POST token, password, repeat
+	PathEmailConfirm   = "/email/confirm" // POST token
+	PathEmailAllow     = "/email/allow"   // POST token
+	PathSignOut        = "/signout"       // POST; with answer=stay the person stays
+	PathPatientSearch  = "/patient/find"  // POST name, birthdate, identifier, page
+	PathPatient        = "/patient"       // POST patient, or answer=refuse
+	PathConsent        = "/consent"       // POST answer=allow|refuse and what Consent.Granted reads
 
 	PathLaunch       = "/launch"        // GET; POST name, birthdate, identifier, page
 	PathLaunchChoose = "/launch/choose" // POST patient; empty to choose anew
@@ -26,9 +29,10 @@ const (
 	PathPassword      = "/account/password"       // GET; POST current, password, repeat
 	PathTOTP          = "/account/totp"           // GET; POST code
 	PathTOTPRemove    = "/account/totp/remove"    // POST
-	PathPasskey       = "/account/passkey"        // GET; POST credential, name
+	PathPasskey       = "/account/passkey"        // GET; POST ceremony, credential, name
 	PathPasskeyRemove = "/account/passkey/remove" // POST passkey
 	PathRecovery      = "/account/recovery"       // POST: new codes
+	PathEmail         = "/account/email"          // GET; POST email
 	PathRoles         = "/roles"                  // GET; POST role, reason, until
 	PathRoleGiveBack  = "/roles/giveback"         // POST request
 
