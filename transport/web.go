@@ -40,6 +40,7 @@ type WebRequest struct {
 	Origin        string
 	Site          string // Sec-Fetch-Site
 	DPoP          string
+	Agent         string            // User-Agent: what the browser says it is, which proves nothing
 	Cookies       map[string]string // those named __Host-…, of which there is only one each
 	Certificate   string            // SHA-256 of the client's certificate in hexadecimal
 
@@ -123,7 +124,7 @@ func (x *exchange) webRequest() WebRequest {
 	}
 	return WebRequest{Visit: x.visit, Peer: x.req.Peer, Method: x.req.Method, Host: normalHost(x.r.Host), Path: x.req.Path, Query: x.req.Query,
 		Body: x.req.Body, ContentType: x.req.ContentType, Accept: x.req.Accept, Authorization: x.req.Authorization,
-		Origin: x.origin, Site: one("Sec-Fetch-Site"), DPoP: one("Dpop"), Cookies: cookies(x.r.Header["Cookie"]), Certificate: x.req.ClientCertificate,
+		Origin: x.origin, Site: one("Sec-Fetch-Site"), DPoP: one("Dpop"), Agent: one("User-Agent"), Cookies: cookies(x.r.Header["Cookie"]), Certificate: x.req.ClientCertificate,
 		CertificateSubject: x.req.ClientSubject, CertificateNames: x.req.ClientNames}
 }
 

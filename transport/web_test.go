@@ -57,14 +57,14 @@ func TestWebGetsWhatIsItsAndFHIRTheRest(t *testing.T) {
 	protocols(t, func(t *testing.T, h2 bool) {
 		c := r.client(t, h2)
 		req := newRequest(t, "POST", "https://"+host+"/web/token?a=b%20c", "x=y", "Content-Type", "application/x-www-form-urlencoded",
-			"Authorization", "Basic eA==", "Origin", "https://app.test", "Sec-Fetch-Site", "cross-site", "DPoP", "one",
+			"Authorization", "Basic eA==", "Origin", "https://app.test", "Sec-Fetch-Site", "cross-site", "DPoP", "one", "User-Agent", "Browser/1",
 			"Cookie", "__Host-a=1; other=2", "Cookie", "__Host-b=3; __Host-c=4; __Host-c=5", "X-Forwarded-For", "10.0.0.1")
 		resp, body := exchangeWeb(t, c, req)
 		if resp.StatusCode != 200 || body != "web" {
 			t.Fatalf("%d %q", resp.StatusCode, body)
 		}
 		if got.Method != "POST" || got.Path != "/web/token" || got.Query != "a=b%20c" || string(got.Body) != "x=y" || got.Authorization != "Basic eA==" ||
-			got.Origin != "https://app.test" || got.Site != "cross-site" || got.DPoP != "one" || got.Host != host || got.Peer != "127.0.0.1" || got.Visit == "" {
+			got.Origin != "https://app.test" || got.Site != "cross-site" || got.DPoP != "one" || got.Agent != "Browser/1" || got.Host != host || got.Peer != "127.0.0.1" || got.Visit == "" {
 			t.Errorf("request %+v", got)
 		}
 		if len(got.Cookies) != 2 || got.Cookies["__Host-a"] != "1" || got.Cookies["__Host-b"] != "3" {
