@@ -13,14 +13,12 @@ import (
 
 // BeginPasskey begins a sign-in by a passkey: as the second factor of a sign-in
 // under way, or, with flow "", as the only one, where the browser knows whose
-// passkeys it has and this side knows nothing yet. Errors: ErrExpired,
-// ErrNoPasskeys, *Throttled.
-func (d *Directory) BeginPasskey(ctx context.Context, flow, peer string) (Ceremony, error) {
+// passkeys it has and this side knows nothing yet. It costs the peer nothing: it
+// is done for every sign-in page that is looked at, and proves nothing. Errors:
+// ErrExpired, ErrNoPasskeys.
+func (d *Directory) BeginPasskey(ctx context.Context, flow string) (Ceremony, error) {
 	if d.web == nil {
 		return Ceremony{}, ErrNoPasskeys
-	}
-	if err := d.peers.spend(peer); err != nil {
-		return Ceremony{}, err
 	}
 	if flow == "" {
 		options, s, err := d.web.BeginDiscoverableLogin()
@@ -71,8 +69,7 @@ func (d *Directory) FinishPasskey(ctx context.Context, id string, response []byt
 		refused.Event = Event{Kind: PasskeySuspended, Account: r.ID, Detail: "its counter went back"}
 		return refused, ErrWrong
 	}
-	d.peers.refund(peer) // of this
-	d.peers.refund(peer) // and of beginning it
+	d.peers.refund(peer)
 	return d.reached(ctx, c, r, used)
 }
 

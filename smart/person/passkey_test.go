@@ -2,6 +2,7 @@ package person_test
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -27,7 +28,7 @@ func (s *site) withPasskey(t testing.TB, id person.ID) *authenticator {
 // begin is a new ceremony; flow "" is one without a name.
 func (s *site) begin(t testing.TB, flow string) person.Ceremony {
 	t.Helper()
-	c, err := s.BeginPasskey(ctx, flow, peer)
+	c, err := s.BeginPasskey(ctx, flow)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +288,7 @@ func TestPasskeysAreOfOneSite(t *testing.T) {
 	o := options()
 	o.Origin = ""
 	s := w.site(t, o)
-	_, err := s.BeginPasskey(ctx, "", peer)
+	_, err := s.BeginPasskey(ctx, "")
 	wants(t, "without an origin", err, person.ErrNoPasskeys)
 }
 
@@ -301,4 +302,33 @@ func TestADisabledAccountHasNoPasskeys(t *testing.T) {
 	begun := s.begin(t, "")
 	_, err := s.FinishPasskey(ctx, begun.ID, key.get(t, begun), peer)
 	wants(t, "disabled", err, person.ErrWrong)
+}
+
+// TestLookingAtASignInPageCostsNothing: a hospital behind one address opens as
+// many pages as it likes; only what goes wrong counts.
+func TestLookingAtASignInPageCostsNothing(t *testing.T) {
+	w := newWorld()
+	o := options()
+	o.PeerBurst, o.PeerPerMinute = 3, 6
+	s := w.site(t, o)
+	a := s.joined(t, "anna")
+	key := s.withPasskey(t, a.ID)
+	for range 20 {
+		s.begin(t, "")
+	}
+	for range 5 {
+		c := s.begin(t, "")
+		if _, err := s.FinishPasskey(ctx, c.ID, key.get(t, c), peer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		_, err := s.FinishPasskey(ctx, s.begin(t, "").ID, []byte("{}"), peer)
+		wants(t, "no passkey", err, person.ErrWrong)
+	}
+	c := s.begin(t, "")
+	var throttled *person.Throttled
+	if _, err := s.FinishPasskey(ctx, c.ID, key.get(t, c), peer); !errors.As(err, &throttled) {
+		t.Errorf("after failures: %v, want throttled", err)
+	}
 }
