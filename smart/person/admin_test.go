@@ -109,9 +109,14 @@ func TestAClinicianKeepsTheMailbox(t *testing.T) {
 	token := s.token(t, "anna@ehr.example", person.LetterAllow)
 	_, _, err = s.ConfirmEmail(ctx, token, peer)
 	wants(t, "the old address's link as the new one's", err, person.ErrLink)
+	if who, to, err := s.LookAtEmail(ctx, person.AllowEmail, token); err != nil || who.ID != a.ID || to != "new@ehr.example" {
+		t.Errorf("the link is looked at: %q, %q, %v", who.Login, to, err)
+	}
 	if _, err := s.AllowEmail(ctx, token, peer); err != nil {
 		t.Fatal(err)
 	}
+	_, _, err = s.LookAtEmail(ctx, person.AllowEmail, token)
+	wants(t, "a used link is looked at", err, person.ErrLink)
 	_, err = s.AllowEmail(ctx, token, peer)
 	wants(t, "again", err, person.ErrLink)
 	now, event, err := s.ConfirmEmail(ctx, s.token(t, "new@ehr.example", person.LetterConfirm), peer)

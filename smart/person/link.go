@@ -82,6 +82,17 @@ func (d *Directory) LookAt(ctx context.Context, p Purpose, token string) (Accoun
 	return a, err
 }
 
+// LookAtEmail is LookAt, with the address that the link is about: the new one of
+// ConfirmEmail and AllowEmail, so that nobody agrees to what they do not see.
+func (d *Directory) LookAtEmail(ctx context.Context, p Purpose, token string) (Account, string, error) {
+	a, err := d.LookAt(ctx, p, token)
+	if err != nil {
+		return Account{}, "", err
+	}
+	_, l, err := d.redeem(ctx, p, token)
+	return a, l.Value.Email, err
+}
+
 // void takes back an account's links.
 func void(id ID, purposes ...Purpose) []vault.Op {
 	var ops []vault.Op

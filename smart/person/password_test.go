@@ -214,3 +214,14 @@ func TestNothingSecretIsTold(t *testing.T) {
 		}
 	}
 }
+
+func TestPeopleAreToldTheLimitsThatHold(t *testing.T) {
+	o := options()
+	o.MinLength, o.MaxJustInTime = 20, time.Hour
+	if got := newWorld().site(t, o).Limits(); got != (person.Limits{MinLength: 20, MaxJustInTime: time.Hour}) {
+		t.Errorf("limits %+v", got)
+	}
+	if got := newSite(t).Limits(); got != (person.Limits{MinLength: 12, MaxJustInTime: 12 * time.Hour}) {
+		t.Errorf("limits of a site that chooses none: %+v", got)
+	}
+}
