@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -332,4 +333,23 @@ func ExamplePages_Render() {
 	// Output:
 	// true <nil>
 	// true
+}
+
+func TestTimesOfFieldsAreTheSites(t *testing.T) {
+	p, err := ui.New(ui.Site{Name: "North Hospital", Zone: time.FixedZone("CET", 3600)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC)
+	if got := p.Local(at); got != "2026-11-23T00:30" {
+		t.Errorf("Local = %q", got)
+	}
+	if got, ok := p.ParseLocal("2026-11-23T00:30"); !ok || !got.Equal(at) {
+		t.Errorf("ParseLocal = %v, %v", got, ok)
+	}
+	for _, s := range []string{"", "2026-11-23", "2026-11-23T00:30Z", "tomorrow", "2026-13-01T00:00"} {
+		if got, ok := p.ParseLocal(s); ok {
+			t.Errorf("ParseLocal(%q) = %v", s, got)
+		}
+	}
 }
