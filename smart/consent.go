@@ -101,36 +101,11 @@ func (s *Server) consent(ctx context.Context, req transport.WebRequest) Answer {
 	if err != nil {
 		return s.troublePage(err)
 	}
-	granted := scope.Grant(asked, chosen(scope.Choices(asked, scope.Reader{}), view.Granted(all)))
+	granted := scope.Grant(asked, view.Granted(all))
 	if granted == "" {
 		return s.refuse(ctx, e, bad("access_denied", "the person granted nothing"))
 	}
 	return s.grant(ctx, req, e, sess, person, c, launch, granted)
-}
-
-// chosen are the ids of choices that a form granted: with a whole go its parts,
-// with a part goes the whole that it is ticked under.
-func chosen(groups []scope.Group, ticked []string) []string {
-	set := map[string]bool{}
-	for _, id := range ticked {
-		set[id] = true
-	}
-	var out []string
-	var walk func(list []scope.Choice, whole bool) bool
-	walk = func(list []scope.Choice, whole bool) (any bool) {
-		for _, c := range list {
-			all := whole || set[c.ID]
-			if walk(c.Parts, all) || all {
-				out = append(out, c.ID)
-				any = true
-			}
-		}
-		return any
-	}
-	for _, g := range groups {
-		walk(g.Choices, false)
-	}
-	return out
 }
 
 // words are a scope text in plain words, for the page of what was granted.
@@ -142,6 +117,9 @@ func words(granted string, own bool) []string {
 	var out []string
 	for _, g := range scope.Choices(asked, scope.Reader{Own: own}) {
 		for _, c := range g.Choices {
+			if c.ID == "offline_access" {
+				continue // told by how long it lasts
+			}
 			out = append(out, strings.TrimSuffix(c.Text, "."))
 		}
 	}
