@@ -129,13 +129,13 @@ func builtInScopes() []object {
 	}
 }
 
-// userProfile lets accounts have attributes of our own.
+// userProfile lets accounts have attributes of our own, which only administrators may edit.
 func userProfile() object {
 	attribute := func(name string) object {
 		return object{"name": name, "permissions": object{"view": []string{"admin", "user"}, "edit": []string{"admin"}}}
 	}
 	return object{
-		"unmanagedAttributePolicy": "ENABLED",
+		"unmanagedAttributePolicy": "ADMIN_EDIT",
 		"attributes":               []object{attribute("username"), attribute("email"), attribute("firstName"), attribute("lastName")},
 	}
 }
