@@ -172,14 +172,17 @@ func TestForgedAnswersAreRefused(t *testing.T) {
 			to := fed(t, nil, f)
 			_, answer := f.begin(to, "p0", "flow", federation.Ask{})
 			c.change(f, answer)
-			person, err := to.Finish(context.Background(), "p0", "flow", answer)
+			which, person, err := to.Finish(context.Background(), "p0", holding("flow"), answer)
 			must(t, err, c.want)
+			if err == nil && which != "id" {
+				t.Errorf("the flow is %q", which)
+			}
 			if (err == nil) != (person.Subject != "") {
 				t.Errorf("err = %v and the person is %+v", err, person)
 			}
 			if err != nil {
 				// Whatever was wrong, the same state does not work again.
-				if _, again := to.Finish(context.Background(), "p0", "flow", url.Values{"state": answer["state"], "code": {"code"}}); again == nil {
+				if _, _, again := to.Finish(context.Background(), "p0", holding("flow"), url.Values{"state": answer["state"], "code": {"code"}}); again == nil {
 					t.Error("a second answer is taken")
 				}
 			}
@@ -192,7 +195,7 @@ func TestAnotherBrowsersSignInIsRefused(t *testing.T) {
 		f := newForger(t)
 		to := fed(t, nil, f)
 		_, answer := f.begin(to, "p0", "mine", federation.Ask{})
-		_, err := to.Finish(context.Background(), "p0", flow, answer)
+		_, _, err := to.Finish(context.Background(), "p0", holding(flow), answer)
 		must(t, err, "another browser")
 		if f.count("/token") != 0 {
 			t.Error("the code was redeemed")
@@ -204,13 +207,13 @@ func TestAnAnswerWorksOnceAndForTenMinutes(t *testing.T) {
 	f := newForger(t)
 	to := fed(t, nil, f)
 	_, answer := f.begin(to, "p0", "flow", federation.Ask{})
-	_, err := to.Finish(context.Background(), "p0", "flow", answer)
+	_, _, err := to.Finish(context.Background(), "p0", holding("flow"), answer)
 	must(t, err, nil)
-	_, err = to.Finish(context.Background(), "p0", "flow", answer)
+	_, _, err = to.Finish(context.Background(), "p0", holding("flow"), answer)
 	must(t, err, "no sign-in of this state")
 	_, answer = f.begin(to, "p0", "flow", federation.Ask{})
 	f.clock.Advance(10 * time.Minute)
-	_, err = to.Finish(context.Background(), "p0", "flow", answer)
+	_, _, err = to.Finish(context.Background(), "p0", holding("flow"), answer)
 	must(t, err, "no sign-in of this state")
 	if f.count("/token") != 1 {
 		t.Errorf("%d codes were redeemed, want 1", f.count("/token"))
@@ -224,7 +227,7 @@ func TestMixedUpProvidersGetNoCode(t *testing.T) {
 	honest, attacker := newForger(t), newForger(t)
 	to := fed(t, nil, honest, attacker)
 	_, answer := honest.begin(to, "p0", "flow", federation.Ask{})
-	_, err := to.Finish(context.Background(), "p1", "flow", answer)
+	_, _, err := to.Finish(context.Background(), "p1", holding("flow"), answer)
 	must(t, err, "begun at another provider")
 	if attacker.count("/token") != 0 {
 		t.Error("the attacker got the code")
@@ -259,13 +262,13 @@ func TestTooOldAnAuthenticationIsRefused(t *testing.T) {
 		if asked.Get("max_age") != c.max {
 			t.Errorf("%s: max_age=%s, want %s", c.name, asked.Get("max_age"), c.max)
 		}
-		_, err := to.Finish(context.Background(), "p0", "flow", answer)
+		_, _, err := to.Finish(context.Background(), "p0", holding("flow"), answer)
 		must(t, err, c.want)
 	}
 	f.claims = func(o object) { delete(o, "auth_time") }
 	to := fed(t, nil, f)
 	_, answer := f.begin(to, "p0", "flow", federation.Ask{Fresh: true})
-	_, err := to.Finish(context.Background(), "p0", "flow", answer)
+	_, _, err := to.Finish(context.Background(), "p0", holding("flow"), answer)
 	must(t, err, "nobody says when")
 }
 
@@ -296,7 +299,7 @@ func TestOnlyConfiguredAlgorithmsCount(t *testing.T) {
 	f := newForger(t)
 	to := fed(t, func(c *federation.Config) { c.Algorithms = []string{"RS256", "PS256"} }, f)
 	_, answer := f.begin(to, "p0", "flow", federation.Ask{})
-	_, err := to.Finish(context.Background(), "p0", "flow", answer)
+	_, _, err := to.Finish(context.Background(), "p0", holding("flow"), answer)
 	must(t, err, "signature is bad")
 }
 
@@ -321,7 +324,7 @@ func TestAWithdrawnKeyIsTrustedForAnHourAtMost(t *testing.T) {
 	to := fed(t, nil, f)
 	sign := func() error {
 		_, answer := f.begin(to, "p0", "flow", federation.Ask{})
-		_, err := to.Finish(context.Background(), "p0", "flow", answer)
+		_, _, err := to.Finish(context.Background(), "p0", holding("flow"), answer)
 		return err
 	}
 	must(t, sign(), nil)
@@ -346,13 +349,13 @@ func TestUserInfoAddsAndChangesNothing(t *testing.T) {
 		c.Rules.ACR.Map = []federation.Pair{{From: "strong", To: federation.ACR3}}
 	}, f)
 	_, answer := f.begin(to, "p0", "flow", federation.Ask{})
-	p, err := to.Finish(context.Background(), "p0", "flow", answer)
+	_, p, err := to.Finish(context.Background(), "p0", holding("flow"), answer)
 	if err != nil || p.Name != "From the ID token" || p.Email != "ann@hospital.example" || p.ACR != federation.ACR1 {
 		t.Errorf("%+v, %v", p, err)
 	}
 	f.userinfo["sub"] = "somebody else"
 	_, answer = f.begin(to, "p0", "flow", federation.Ask{})
-	_, err = to.Finish(context.Background(), "p0", "flow", answer)
+	_, _, err = to.Finish(context.Background(), "p0", holding("flow"), answer)
 	if err == nil {
 		t.Error("userinfo about somebody else was taken")
 	}

@@ -25,7 +25,8 @@ const begun = 10 * time.Minute
 // sends back with the browser.
 type pending struct {
 	Provider string `json:"provider"`
-	Flow     string `json:"flow"` // a hash of the browser's
+	Flow     string `json:"flow"`
+	Secret   string `json:"secret"` // a hash of the flow's
 	Nonce    string `json:"nonce"`
 	Verifier string `json:"verifier"` // PKCE's, RFC 7636 §4.1
 	// Since is the Unix time before which an authentication is too old; 0 for any.
@@ -50,26 +51,33 @@ type Ask struct {
 	Login string
 }
 
+// Flow is what a sign-in belongs to.
+type Flow struct {
+	// ID is the caller's name for it; Finish gives it back.
+	ID string
+	// Secret is what this browser alone holds, in a cookie. It must not be empty.
+	Secret string
+}
+
 // Begin is the URL to send a browser to, so that a person signs in at a
-// provider. flow is a secret that this browser alone holds, in a cookie, and
-// Finish must be given: else somebody could have another finish what he began,
-// and so be signed in as him (RFC 9700 §4.7).
+// provider. Finish asks for the flow's secret again: else somebody could have
+// another finish what he began, and so be signed in as him (RFC 9700 §4.7).
 //
 // Errors: ErrUnknown; ErrUnavailable; others are ours.
-func (f *Federation) Begin(ctx context.Context, id, flow string, ask Ask) (string, error) {
+func (f *Federation) Begin(ctx context.Context, id string, flow Flow, ask Ask) (string, error) {
 	p, err := f.provider(id)
 	if err != nil {
 		return "", err
 	}
-	if flow == "" {
-		return "", errors.New("a sign-in without a flow")
+	if flow.Secret == "" {
+		return "", errors.New("a sign-in without a secret")
 	}
 	found, err := p.discover(ctx)
 	if err != nil {
 		return "", err
 	}
 	state := random()
-	e := pending{Provider: id, Flow: digest(flow), Nonce: random(), Verifier: oauth2.GenerateVerifier()}
+	e := pending{Provider: id, Flow: flow.ID, Secret: digest(flow.Secret), Nonce: random(), Verifier: oauth2.GenerateVerifier()}
 	options := []oauth2.AuthCodeOption{oidc.Nonce(e.Nonce), oauth2.S256ChallengeOption(e.Verifier)}
 	set := func(name, value string) { options = append(options, oauth2.SetAuthURLParam(name, value)) }
 	if ask.Fresh {
@@ -108,14 +116,14 @@ func (p *provider) classes(need string) []string {
 
 func (f *Federation) named(state string) string { return f.vault.Blind("federation-state", state) }
 
-func digest(flow string) string {
-	sum := sha256.Sum256([]byte(flow))
+func digest(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // take ends a pending sign-in: whatever is wrong with this answer, there is no
 // second one to the same state.
-func (f *Federation) take(ctx context.Context, state, flow, id string) (pending, error) {
+func (f *Federation) take(ctx context.Context, id, state string, secret func(flow string) string) (pending, error) {
 	e, err := pendings().Load(ctx, f.vault, f.named(state))
 	if err == nil {
 		err = f.vault.Apply(ctx, pendings().Remove(e))
@@ -126,8 +134,9 @@ func (f *Federation) take(ctx context.Context, state, flow, id string) (pending,
 	if err != nil {
 		return pending{}, fmt.Errorf("finish sign-in: %w", err)
 	}
-	// Constant time: the flow is secret until compared.
-	if flow == "" || subtle.ConstantTimeCompare([]byte(e.Value.Flow), []byte(digest(flow))) != 1 {
+	// Constant time: it is secret until compared.
+	held := secret(e.Value.Flow)
+	if held == "" || subtle.ConstantTimeCompare([]byte(e.Value.Secret), []byte(digest(held))) != 1 {
 		return pending{}, refuse("another browser began this sign-in")
 	}
 	// Mix-up (RFC 9700 §4.4): each provider answers at an address of its own.

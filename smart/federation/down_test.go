@@ -70,7 +70,7 @@ func TestProvidersThatMisbehaveAreUnavailable(t *testing.T) {
 			c.change(f)
 			to := fed(t, func(c *federation.Config) { c.UserInfo = true }, f)
 			if !c.begins {
-				_, err := to.Begin(context.Background(), "p0", "flow", federation.Ask{})
+				_, err := to.Begin(context.Background(), "p0", federation.Flow{ID: "id", Secret: "flow"}, federation.Ask{})
 				must(t, err, federation.ErrUnavailable)
 				if len(err.Error()) > 400 {
 					t.Errorf("%d bytes of it go to the log", len(err.Error()))
@@ -78,7 +78,7 @@ func TestProvidersThatMisbehaveAreUnavailable(t *testing.T) {
 				return
 			}
 			_, answer := f.begin(to, "p0", "flow", federation.Ask{})
-			_, err := to.Finish(context.Background(), "p0", "flow", answer)
+			_, _, err := to.Finish(context.Background(), "p0", holding("flow"), answer)
 			must(t, err, federation.ErrUnavailable)
 		})
 	}
@@ -87,7 +87,7 @@ func TestProvidersThatMisbehaveAreUnavailable(t *testing.T) {
 		f.instead["/token"] = away
 		to := fed(t, nil, f)
 		_, answer := f.begin(to, "p0", "flow", federation.Ask{})
-		_, err := to.Finish(context.Background(), "p0", "flow", answer)
+		_, _, err := to.Finish(context.Background(), "p0", holding("flow"), answer)
 		must(t, err, "does not take the code")
 	})
 }
@@ -100,7 +100,7 @@ func TestAProviderThatIsDownComesBack(t *testing.T) {
 		t.Fatalf("%d buttons, want 2", got)
 	}
 	for range 20 {
-		_, err := to.Begin(context.Background(), "p0", "flow", federation.Ask{})
+		_, err := to.Begin(context.Background(), "p0", federation.Flow{ID: "id", Secret: "flow"}, federation.Ask{})
 		must(t, err, federation.ErrUnavailable)
 	}
 	if got := f.count("/.well-known/openid-configuration"); got != 1 {
@@ -115,8 +115,8 @@ func TestAProviderThatIsDownComesBack(t *testing.T) {
 	f.clock.Advance(23 * time.Hour)
 	f.begin(to, "p0", "flow", federation.Ask{})
 	f.clock.Advance(2 * time.Hour)
-	_, err := to.Begin(context.Background(), "p0", "flow", federation.Ask{})
+	_, err := to.Begin(context.Background(), "p0", federation.Flow{ID: "id", Secret: "flow"}, federation.Ask{})
 	must(t, err, federation.ErrUnavailable)
-	_, err = to.Begin(context.Background(), "p2", "flow", federation.Ask{})
+	_, err = to.Begin(context.Background(), "p2", federation.Flow{ID: "id", Secret: "flow"}, federation.Ask{})
 	must(t, err, federation.ErrUnknown)
 }

@@ -12,10 +12,16 @@ import (
 )
 
 // endless is a server whose answers never end.
-type endless struct{ asked []string }
+type endless struct {
+	asked   []string
+	patient bool // somebody would have waited for ever
+}
 
 func (e *endless) RoundTrip(r *http.Request) (*http.Response, error) {
 	e.asked = append(e.asked, r.URL.String())
+	if end, ok := r.Context().Deadline(); !ok || time.Until(end) > patience {
+		e.patient = true
+	}
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(zeroes{}), Request: r}, nil
 }
 
@@ -47,6 +53,9 @@ func TestOnlySafeURLsAreFetchedAndOnlySoMuch(t *testing.T) {
 			if _, err := client.Do(r); !errors.Is(err, c.want) {
 				t.Errorf("%s %s: %v, want %v", method, c.url, err, c.want)
 			}
+		}
+		if e.patient {
+			t.Errorf("%s: no limit on the time", c.url)
 		}
 		if asked := len(e.asked) > 0; asked != (c.want == errLarge) {
 			t.Errorf("%s: asked %v", c.url, e.asked)

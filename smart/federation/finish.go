@@ -24,21 +24,29 @@ const (
 )
 
 // Finish takes the parameters with which a provider sent a browser back to its
-// redirect URI, and says who signed in. flow is what Begin was given.
+// redirect URI, and says which flow that was and who signed in. secret tells the
+// secret that this browser holds for a flow, "" when it holds none. The flow is
+// said with an error too, as soon as it is sure to be this browser's.
 //
 // Errors: ErrUnknown; ErrUnavailable; ErrCancelled; *Refused; others are ours.
-func (f *Federation) Finish(ctx context.Context, id, flow string, params url.Values) (Person, error) {
+func (f *Federation) Finish(ctx context.Context, id string, secret func(flow string) string, params url.Values) (flow string, _ Person, _ error) {
 	p, err := f.provider(id)
 	if err != nil {
-		return Person{}, err
+		return "", Person{}, err
 	}
 	if len(params["state"]) > 1 {
-		return Person{}, refuse("the parameter state comes twice")
+		return "", Person{}, refuse("the parameter state comes twice")
 	}
-	e, err := f.take(ctx, params.Get("state"), flow, id)
+	e, err := f.take(ctx, id, params.Get("state"), secret)
 	if err != nil {
-		return Person{}, err
+		return "", Person{}, err
 	}
+	person, err := p.finish(ctx, e, params)
+	return e.Flow, person, err
+}
+
+// finish goes from the provider's answer to the person.
+func (p *provider) finish(ctx context.Context, e pending, params url.Values) (Person, error) {
 	for _, name := range []string{"code", "iss", "error"} {
 		// RFC 6749 §3.1: parameters must not be included more than once.
 		if v := params[name]; len(v) > 1 || len(v) == 1 && len(v[0]) > maxParameter {

@@ -186,7 +186,7 @@ func fed(t *testing.T, change func(*federation.Config), forgers ...*forger) *fed
 // begin sends a browser to the forger, who answers with these parameters.
 func (f *forger) begin(to *federation.Federation, id, flow string, ask federation.Ask) (asked, answer url.Values) {
 	f.t.Helper()
-	where, err := to.Begin(context.Background(), id, flow, ask)
+	where, err := to.Begin(context.Background(), id, federation.Flow{ID: "id", Secret: flow}, ask)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -200,4 +200,14 @@ func (f *forger) begin(to *federation.Federation, id, flow string, ask federatio
 	asked = u.Query()
 	f.nonce, f.challenge = asked.Get("nonce"), asked.Get("code_challenge")
 	return asked, url.Values{"code": {"code"}, "state": {asked.Get("state")}}
+}
+
+// holding is a browser that holds this secret for the flow of all these tests.
+func holding(secret string) func(string) string {
+	return func(flow string) string {
+		if flow != "id" {
+			return ""
+		}
+		return secret
+	}
 }

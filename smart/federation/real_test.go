@@ -143,6 +143,8 @@ type browser struct {
 	t    *testing.T
 	http http.Client
 	stop string // where it must not go, but say
+
+	posts int // forms that were filled in
 }
 
 // plainJar keeps cookies that are for https, as browsers do on loopback.
@@ -207,6 +209,7 @@ func (b *browser) visit(where string, fields url.Values) url.Values {
 		for name, v := range fields {
 			all[name] = v
 		}
+		b.posts++
 		res, err = b.http.PostForm(action.String(), all)
 	}
 	b.t.Fatalf("the forms never end, the last at %s", res.Request.URL)
@@ -227,11 +230,11 @@ func fields(a service.Account) url.Values {
 
 func (o ours) signIn(t *testing.T, b *browser, a service.Account, ask federation.Ask) federation.Person {
 	t.Helper()
-	where, err := o.Begin(context.Background(), "real", "flow", ask)
+	where, err := o.Begin(context.Background(), "real", federation.Flow{ID: "id", Secret: "flow"}, ask)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := o.Finish(context.Background(), "real", "flow", b.visit(where, fields(a)))
+	_, p, err := o.Finish(context.Background(), "real", holding("flow"), b.visit(where, fields(a)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,6 +313,24 @@ func TestStepUpAsksForTheProvidersOwnClasses(t *testing.T) {
 	}
 	if strong.Subject != weak.Subject {
 		t.Errorf("the subject was %q and is %q", weak.Subject, strong.Subject)
+	}
+}
+
+// Who is signed in there already is asked again when that is asked for, and the
+// provider says when: else Finish would refuse.
+func TestRealProvidersAskAgain(t *testing.T) {
+	for name, start := range map[string]func(testing.TB) real{"Keycloak": keycloak, "oidc-provider": oidcProvider} {
+		t.Run(name, func(t *testing.T) {
+			o := at(t, start(t), nil)
+			b := newBrowser(t, o)
+			for n, ask := range []federation.Ask{{}, {}, {Fresh: true}, {MaxAge: time.Hour}} {
+				before := b.posts
+				o.signIn(t, b, account("dr-adams"), ask)
+				if asked := b.posts > before; asked != (n == 0 || ask.Fresh) {
+					t.Errorf("sign-in %d, %+v: asked for a password: %t", n+1, ask, asked)
+				}
+			}
+		})
 	}
 }
 
