@@ -197,7 +197,7 @@ func (s *server) launch(c care, bin string, cred *syscall.Credential) error {
 		}
 	}
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "--no-sync", "-A", "trust", "-U", "firebreak", "-E", "UTF8", "--locale=C", "-D", filepath.Join(s.dir, "data"))
-	initdb.Dir, initdb.SysProcAttr = s.dir, attributes(cred)
+	initdb.Dir, initdb.SysProcAttr = s.dir, attributes(cred, syscall.SIGQUIT)
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
@@ -215,7 +215,7 @@ func (s *server) launch(c care, bin string, cred *syscall.Credential) error {
 			s.cmd.Args = append(s.cmd.Args, "-c", setting)
 		}
 	}
-	s.cmd.Dir, s.cmd.SysProcAttr, s.cmd.Stdout, s.cmd.Stderr = s.dir, attributes(cred), log, log
+	s.cmd.Dir, s.cmd.SysProcAttr, s.cmd.Stdout, s.cmd.Stderr = s.dir, attributes(cred, syscall.SIGQUIT), log, log
 	if err := startBound(s.cmd, s.done); err != nil {
 		s.cmd = nil
 		return err

@@ -6,9 +6,10 @@ import (
 	"syscall"
 )
 
-// attributes: the server ends with the test process, also when that is killed.
-func attributes(cred *syscall.Credential) *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Credential: cred, Pdeathsig: syscall.SIGQUIT, Setpgid: true}
+// attributes: the server gets a signal when the test process ends, also when that
+// is killed.
+func attributes(cred *syscall.Credential, end syscall.Signal) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Credential: cred, Pdeathsig: end, Setpgid: true}
 }
 
 // startBound starts a process from a thread that lives as long as it does: the

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-func attributes(cred *syscall.Credential) *syscall.SysProcAttr {
+func attributes(cred *syscall.Credential, _ syscall.Signal) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: cred, Setpgid: true}
 }
 

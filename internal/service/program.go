@@ -79,7 +79,7 @@ func run(dir string, cmd *exec.Cmd) (*program, error) {
 	}
 	defer log.Close()
 	p := &program{dir: dir, cmd: cmd, done: make(chan struct{})}
-	cmd.SysProcAttr, cmd.Stderr = attributes(nil), log
+	cmd.SysProcAttr, cmd.Stderr = attributes(nil, syscall.SIGKILL), log
 	if cmd.Stdout == nil {
 		cmd.Stdout = log
 	}
