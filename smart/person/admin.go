@@ -134,8 +134,9 @@ type Profile struct {
 	Roles                  []string // count for linked accounts only
 }
 
-// Describe changes who an account is about. To give it another FHIRUser takes
-// two: it is to give another person's records. Nobody does it for themselves.
+// Describe changes who an account is about. To give it another FHIRUser, or a
+// clinician another organisation, takes two: it is to give other records. Nobody
+// does that for themselves.
 func (d *Directory) Describe(ctx context.Context, h Hands, id ID, p Profile) (Event, error) {
 	if !fhirUser(p.FHIRUser) || !organization(p.Organization) {
 		return Event{}, ErrReference
@@ -148,11 +149,12 @@ func (d *Directory) Describe(ctx context.Context, h Hands, id ID, p Profile) (Ev
 	if was.Source.Linked() {
 		return Event{}, ErrState // its own directory says it
 	}
+	other := p.FHIRUser != was.FHIRUser || p.Organization != was.Organization && d.clinical(was.Account)
+	if other && (!h.two() || h.By == id || h.Second == id) {
+		return Event{}, ErrNeedsApproval
+	}
 	var more []vault.Op
 	if p.FHIRUser != was.FHIRUser {
-		if !h.two() || h.By == id || h.Second == id {
-			return Event{}, ErrNeedsApproval
-		}
 		if was.FHIRUser != "" {
 			more = append(more, people.Drop(d.speaks(was.FHIRUser)))
 		}
@@ -161,10 +163,10 @@ func (d *Directory) Describe(ctx context.Context, h Hands, id ID, p Profile) (Ev
 		}
 	}
 	_, err = d.change(ctx, id, func(r *record) error {
-		if r.FHIRUser != was.FHIRUser {
+		if r.FHIRUser != was.FHIRUser || r.Organization != was.Organization {
 			return ErrState
 		}
-		if r.FHIRUser != p.FHIRUser {
+		if other {
 			r.Epoch++
 		}
 		r.Display, r.FHIRUser, r.Organization = display(p.Display), p.FHIRUser, p.Organization
@@ -195,9 +197,13 @@ func (d *Directory) Enable(ctx context.Context, h Hands, id ID) (Event, error) {
 	return done(Event{Kind: Enabled, Account: id, By: h.By}, err)
 }
 
-// RequireSecondFactor says whether an account must have one; see Step.Enrol.
+// RequireSecondFactor says whether an account must have one; see Step.Enrol. To
+// let a clinical account go without takes two.
 func (d *Directory) RequireSecondFactor(ctx context.Context, h Hands, id ID, must bool) (Event, error) {
 	_, err := d.change(ctx, id, func(r *record) error {
+		if !must && r.MustEnrol && d.clinical(r.Account) && !h.two() {
+			return ErrNeedsApproval
+		}
 		r.MustEnrol = must
 		return nil
 	})

@@ -17,7 +17,16 @@ var doctor = person.Newcomer{Login: "anna", Email: "anna@ehr.example", Display: 
 func TestAnAdministratorCannotMakeAClinician(t *testing.T) {
 	s := newSite(t)
 	clerk := s.joined(t, "clerk")
+	doc := s.joinedAs(t, person.Newcomer{Login: "doc", Email: "doc@ehr.example", FHIRUser: "Practitioner/doc", Organization: "Organization/ward", MustEnrol: true})
 	tries := map[string]func(h person.Hands) error{
+		"move a clinician to another organisation": func(h person.Hands) error {
+			_, err := s.Describe(ctx, h, doc.ID, person.Profile{FHIRUser: "Practitioner/doc", Organization: "Organization/other"})
+			return err
+		},
+		"let a clinician go without a second factor": func(h person.Hands) error {
+			_, err := s.RequireSecondFactor(ctx, h, doc.ID, false)
+			return err
+		},
 		"invite with a FHIRUser": func(h person.Hands) error {
 			_, _, err := s.Invite(ctx, h, person.Newcomer{Login: "bb", Email: "b@ehr.example", FHIRUser: "Practitioner/b"})
 			return err

@@ -33,3 +33,21 @@ func (d *Directory) Charge(ctx context.Context, id ID) (forgive func() error, er
 	a, _, err := d.charge(ctx, e.Value.counter(d))
 	return func() error { return d.forgive(ctx, e.Value, a) }, err
 }
+
+// LoginName is loginName.
+func LoginName(s string) (string, error) { return loginName(s) }
+
+// DecodeHash is decode, and encode of what it found.
+func DecodeHash(s string) (Cost, string, error) {
+	c, salt, sum, err := decode(s)
+	if err != nil {
+		return c, "", err
+	}
+	return c, encode(c, salt, sum), nil
+}
+
+// Judge is rules.judge of the zero Options.
+func Judge(password string, a Account) (string, error) {
+	r := rules{least: 12, common: commonWords()}
+	return r.judge(password, a)
+}

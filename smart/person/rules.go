@@ -110,10 +110,11 @@ func (r *rules) usual(folded string) bool {
 
 // unit is the shortest text of which s is so many times in a row.
 func unit(s string) string {
-	if i := strings.Index((s + s)[min(1, len(s)):], s); i >= 0 {
-		return s[:i+1]
+	if s == "" {
+		return ""
 	}
-	return s
+	// Its second copy in s+s begins where s first repeats itself.
+	return s[:strings.Index((s + s)[1:], s)+1]
 }
 
 // repeats reports whether a text is a short one over and over, or steps of the

@@ -178,7 +178,8 @@ func (d *Directory) begin(ctx context.Context, r record, event Event, amr ...str
 }
 
 // StepUp begins the proof of another factor for somebody who is signed in: the
-// caller vouches for the account and for the methods of its session.
+// caller vouches for the account and for the methods of its session. What another
+// directory proved is "pwd" here, or "mfa" where it said so.
 func (d *Directory) StepUp(ctx context.Context, id ID, amr []string) (Step, error) {
 	e, err := d.load(ctx, id)
 	if err != nil {
