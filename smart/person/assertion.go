@@ -118,7 +118,8 @@ func (d *Directory) asserted(ctx context.Context, c ceremony, response []byte) (
 	if err != nil {
 		return record{}, nil, err
 	}
-	if !e.Value.mayProve() {
+	// Who belongs to another directory is asked for there: it may have let them go.
+	if !e.Value.mayProve() || e.Value.Source.Linked() {
 		return e.Value, nil, ErrWrong
 	}
 	_, used, err := d.web.ValidatePasskeyLogin(func(_, _ []byte) (webauthn.User, error) { return owner{e.Value}, nil }, d.session(c), parsed)

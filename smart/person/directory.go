@@ -27,7 +27,7 @@ type Options struct {
 	MinLength  int           // of passwords, in characters, at least 8; 12
 	BreachFile string        // sorted passwords or SHA-1 sums; none
 	Cost       Cost          // of a hash; Recommended
-	AtOnce     int           // hashes at once, each with its memory; 4
+	AtOnce     int           // hashes at once; each takes its memory, and as much again until that is collected; 2
 	Wait       time.Duration // for a hash to begin; 5 s
 
 	PeerBurst     int     // failures of one network peer in a row; 20
@@ -50,7 +50,7 @@ func (o *Options) complete() error {
 	fill(&o.Site, "Firebreak")
 	fill(&o.MinLength, 12)
 	fill(&o.Cost, Recommended)
-	fill(&o.AtOnce, 4)
+	fill(&o.AtOnce, 2)
 	fill(&o.Wait, 5*time.Second)
 	fill(&o.PeerBurst, 20)
 	fill(&o.PeerPerMinute, 6)
