@@ -1,7 +1,6 @@
 package firebreak
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"firebreak/fhir"
 	"firebreak/fhirjson"
 	"firebreak/smart"
+	"firebreak/transport"
 	"firebreak/ui"
 )
 
@@ -36,34 +36,18 @@ func (c *chart) get(ctx context.Context, p smart.Person, path, query string) (*f
 	}
 	reply := c.server.Serve(ctx, fhir.Request{Method: http.MethodGet, Path: path, Query: query, Authorization: "Bearer " + token,
 		Accept: "application/fhir+json", Visit: randomText(26), Base: c.base, Peer: "page"})
-	var out answerText
-	if _, err := reply.WriteTo(&out, false); err != nil {
+	status, body, err := transport.Within(reply)
+	if err != nil {
 		return nil, err
 	}
-	switch out.status {
+	switch status {
 	case http.StatusOK:
-		return fhirjson.Parse(out.body.Bytes())
+		return fhirjson.Parse(body)
 	case http.StatusNotFound, http.StatusGone, http.StatusForbidden, http.StatusBadRequest:
 		return nil, nil
 	}
-	return nil, fmt.Errorf("a page's question was answered %d", out.status)
+	return nil, fmt.Errorf("a page's question was answered %d", status)
 }
-
-// answerText holds a Reply for a page.
-type answerText struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (a *answerText) Header() http.Header {
-	if a.header == nil {
-		a.header = http.Header{}
-	}
-	return a.header
-}
-func (a *answerText) WriteHeader(status int)      { a.status = status }
-func (a *answerText) Write(b []byte) (int, error) { return a.body.Write(b) }
 
 // patientsAPage is how many patients a page shows.
 const patientsAPage = "10"
@@ -183,7 +167,4 @@ func plainID(id string) bool {
 	return len(id) >= 1 && len(id) <= 64
 }
 
-var (
-	_ smart.Chart         = (*chart)(nil)
-	_ http.ResponseWriter = (*answerText)(nil)
-)
+var _ smart.Chart = (*chart)(nil)

@@ -236,6 +236,10 @@ func (c *Config) resolve(from string) {
 	abs(&c.Audit.Dir, below("audit"))
 	abs(&c.Policies.Dir, "")
 	abs(&c.Smart.Passwords.BreachList, "")
+	for n := range c.Smart.Providers {
+		abs(&c.Smart.Providers[n].ClientSecretFile, "")
+		abs(&c.Smart.Providers[n].PrivateKeyFile, "")
+	}
 	if c.Store.Postgres == "" { // where servers share the store they share the keys
 		abs(&c.Smart.KeyFile, below("vault.key"))
 	} else {

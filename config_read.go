@@ -112,10 +112,13 @@ func isSection(key string) bool {
 	case "tls", "store", "audit", "smart", "smart.passwords", "smart.roles", "policies", "limits", "log":
 		return true
 	}
-	if strings.HasPrefix(key, "listeners[") && strings.HasSuffix(key, "]") {
+	if strings.HasSuffix(key, "]") { // an entry of a list
 		return true
 	}
-	return strings.HasPrefix(key, "issuers[") && (strings.HasSuffix(key, "]") || strings.HasSuffix(key, ".claims") || strings.HasSuffix(key, ".introspection"))
+	if strings.HasPrefix(key, "smart.providers[") {
+		return strings.HasSuffix(key, ".rules") || strings.HasSuffix(key, ".organization") || strings.HasSuffix(key, ".roles") || strings.HasSuffix(key, ".acr")
+	}
+	return strings.HasPrefix(key, "issuers[") && (strings.HasSuffix(key, ".claims") || strings.HasSuffix(key, ".introspection"))
 }
 
 // notWhole are the keys of numbers that the decoder would cut down to fit.

@@ -1,11 +1,14 @@
 package firebreak
 
 import (
+	"fmt"
 	"net"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"firebreak/smart/federation"
 )
 
 // SmartConfig is the authorization server (SMART App Launch 2.2). Times that are
@@ -34,6 +37,9 @@ type SmartConfig struct {
 	Roles     RolesConfig     `koanf:"roles"`
 	// Purposes are the purposes of use (v3-PurposeOfUse) of people's requests, by role.
 	Purposes []PurposeConfig `koanf:"purposes"`
+
+	// Providers are other places to sign in at.
+	Providers []federation.Config `koanf:"providers"`
 
 	// Letters is not a key: it is where the demo's letters are put, as files.
 	Letters string `koanf:"-"`
@@ -154,6 +160,13 @@ func (c *Config) checkSmart(fault faultFunc) {
 		fault("smart.passwords.min_length", "must be 8 to 64; 0 means the default")
 	}
 	checkFile(fault, "smart.passwords.breach_list", s.Passwords.BreachList, false)
+	for n, p := range s.Providers {
+		p.Check(func(key, format string, args ...any) {
+			fault(fmt.Sprintf("smart.providers[%d].%s", n, key), format, args...)
+		})
+		checkSecret(fault, fmt.Sprintf("smart.providers[%d].client_secret_file", n), p.ClientSecretFile, false)
+		checkSecret(fault, fmt.Sprintf("smart.providers[%d].private_key_file", n), p.PrivateKeyFile, false)
+	}
 	for n, p := range s.Purposes {
 		if p.Role == "" || p.Purpose == "" {
 			fault("smart.purposes", "entry %d must have a role and a purpose", n)

@@ -144,7 +144,11 @@ issuers:
      require_type: true, introspection: {url: "http://127.0.0.1:9/i", client_id: c, key_file: secret, key_id: k, always: true, remember: 5s}}
 smart: {enabled: true, issuer: "https://id.example.org/auth", name: n, help: h, key_file: secret, administrators: [a], access_life: 2m, refresh_life: 3h, session_idle: 4m,
   session_life: 5h, key_period: 6h, passwords: {min_length: 14, breach_list: secret}, roles: {clinical: [b], just_in_time: [c], self_service: [c], max_just_in_time: 7h},
-  purposes: [{role: d, purpose: TREAT}]}
+  purposes: [{role: d, purpose: TREAT}],
+  providers: [{id: i, name: n, issuer: "http://127.0.0.1:9/o", client_id: c, private_key_file: secret, key_id: k, assertion_audience: token_endpoint, scopes: [s], acr_values: [v],
+    algorithms: [ES256], userinfo: true, plain_loopback: true, rules: {name: a, email: b, email_verified: c, fhir_user: [{claim: d, map: [{from: e, to: f}], template: "Patient/{claim}", types: [Patient]}],
+      organization: {claim: g, map: [{from: h, to: i}], template: "Organization/{claim}", types: [Organization]}, roles: {claim: j, map: [{from: k, to: l}]},
+      acr: {claim: m, map: [{from: n, to: "urn:firebreak:acr:2"}]}, require: [{claim: o, values: [p]}], email_domains: [example.org]}}]}
 policies: {reload: 5s}
 limits: {body: 1, bodies: 2, gzip_ratio: 3, header: 400, url: 500, header_timeout: 6s, body_timeout: 7s, body_rate: 8, write_timeout: 9s, idle_timeout: 10s,
   drain: 11s, connections: 12, per_peer: 13, requests: 14, streams: 15, entries: 16, count: 17, chain: 8, iterate: 19, page_life: 20s, time: 21s,
@@ -157,7 +161,7 @@ log: {level: debug, format: text}
 	}
 	// Of what can be set, only the alternatives to what is set above are empty.
 	empty := []string{"store.sqlite", "store.postgres_password_env", "policies.dir", "issuers[].jwks_file",
-		"issuers[].introspection.client_secret_file", "issuers[].introspection.client_secret_env"}
+		"issuers[].introspection.client_secret_file", "issuers[].introspection.client_secret_env", "smart.providers[].client_secret_file"}
 	if got := unset(reflect.ValueOf(cfg), ""); !slices.Equal(got, empty) {
 		t.Errorf("not read: %v, want %v", got, empty)
 	}

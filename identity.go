@@ -15,6 +15,7 @@ import (
 	"firebreak/authn"
 	"firebreak/smart"
 	"firebreak/smart/client"
+	"firebreak/smart/federation"
 	"firebreak/smart/person"
 	"firebreak/transport"
 	"firebreak/ui"
@@ -67,12 +68,28 @@ func (i *Instance) openIdentity() (*identity, error) {
 	if err != nil {
 		return nil, err
 	}
+	others, err := i.federation(id.vault, issuer)
+	if err != nil {
+		return nil, err
+	}
 	id.smart, err = smart.New(smart.Options{Issuer: issuer, Base: i.base, Vault: id.vault, Clock: i.clock, Log: i.log, Clients: id.clients, Auth: auth,
-		Proofs: proofs, People: id.people, Chart: id.charts, Pages: pages, Purposes: c.purposes(), Administrators: c.Administrators,
+		Proofs: proofs, People: id.people, Federation: others, Chart: id.charts, Pages: pages, Purposes: c.purposes(), Administrators: c.Administrators,
 		Mutual: i.mutual(at.Path), Outbound: client.Outbound{}.Client(10 * time.Second),
 		AccessLife: c.AccessLife.Duration, RefreshLife: c.RefreshLife.Duration, SessionIdle: c.SessionIdle.Duration,
 		SessionLife: c.SessionLife.Duration, KeyPeriod: c.KeyPeriod.Duration})
 	return id, err
+}
+
+// federation is the other providers; nil without any.
+func (i *Instance) federation(v *vault.Vault, issuer string) (*federation.Federation, error) {
+	if len(i.cfg.Smart.Providers) == 0 {
+		return nil, nil
+	}
+	f, err := federation.New(federation.Options{Providers: i.cfg.Smart.Providers, Base: issuer, FHIRBases: []string{i.base}, Vault: v, Clock: i.clock, Egress: i.egress()})
+	if err != nil {
+		return nil, fmt.Errorf("smart.%w", err)
+	}
+	return f, nil
 }
 
 func (i *Instance) peopleOptions(issuer string) person.Options {

@@ -165,9 +165,7 @@ func (i *Instance) newVerifier() (*authn.Verifier, error) {
 	if i.identity != nil {
 		issuers = append(issuers, i.identity.issuer(i.base, i.cfg.Smart.issuer(i.base)))
 	}
-	v, err := authn.New(authn.Config{Issuers: issuers, Replay: i.replay()}, i.clock, &http.Transport{
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, Proxy: http.ProxyFromEnvironment,
-		TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: 10 * time.Second, MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute})
+	v, err := authn.New(authn.Config{Issuers: issuers, Replay: i.replay()}, i.clock, i.egress())
 	if err != nil {
 		return nil, fmt.Errorf("issuers: %w", err)
 	}
@@ -175,6 +173,13 @@ func (i *Instance) newVerifier() (*authn.Verifier, error) {
 		return nil, fmt.Errorf("issuers: self-test: %w", err)
 	}
 	return v, nil
+}
+
+// egress is the way out to issuers and providers that the configuration names.
+func (i *Instance) egress() http.RoundTripper {
+	return &http.Transport{
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, Proxy: http.ProxyFromEnvironment,
+		TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: 10 * time.Second, MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute}
 }
 
 // LocalIssuer is the issuer of a demo directory, for the service at base.

@@ -51,12 +51,17 @@ func (s *Server) common(req transport.WebRequest, e vault.Entry[flow], p Person)
 	return ui.Common{Flow: e.Name, CSRF: s.flowCSRF(req, e.Name), Person: p.Name}
 }
 
-// flowPage shows a page of a flow, whose forms may lead back to the application.
+// flowPage shows a page of a flow, whose forms may lead back to the application,
+// and those for signing in to other providers.
 func (s *Server) flowPage(v ui.View, f flow) Answer {
-	if source, ok := ui.FormAction(f.RedirectURI); ok && f.Client != "" {
-		return s.page(http.StatusOK, v, source)
+	var leads []string
+	if in, ok := v.(*ui.SignIn); ok {
+		in.Providers, leads = s.providers()
 	}
-	return s.page(http.StatusOK, v)
+	if source, ok := ui.FormAction(f.RedirectURI); ok && f.Client != "" {
+		leads = append(leads, source)
+	}
+	return s.page(http.StatusOK, v, leads...)
 }
 
 // further is GET /flow: whatever is next for the person.

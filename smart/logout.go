@@ -51,6 +51,8 @@ func (s *Server) leaveTo(ctx context.Context, e vault.Entry[session], app, back 
 	a := s.page(http.StatusOK, &ui.SignedOut{App: app, ReturnTo: back})
 	if back != "" && app == "" {
 		a = seeOther(back)
+	} else if there := s.signedOutThere(ctx, e.Value); there != "" {
+		a = seeOther(there)
 	}
 	a.Reply.Cookies = append(a.Reply.Cookies, transport.Cookie{Name: sessionCookie, Life: -1, Lax: true})
 	return a.with(events...)

@@ -16,6 +16,7 @@ import (
 	"firebreak/authn"
 	"firebreak/clock"
 	"firebreak/smart/client"
+	"firebreak/smart/federation"
 	"firebreak/smart/person"
 	"firebreak/transport"
 	"firebreak/ui"
@@ -35,9 +36,11 @@ type Options struct {
 	Auth    *client.Authenticator
 	Proofs  *authn.Proofs
 	People  *person.Directory
-	Chart   Chart
-	Pages   *ui.Pages
-	Reader  Reader // of access tokens; may be given later, by Reads
+	// Federation is other providers to sign in at; nil: there are none.
+	Federation *federation.Federation
+	Chart      Chart
+	Pages      *ui.Pages
+	Reader     Reader // of access tokens; may be given later, by Reads
 
 	// Mutual are further URLs of this server, where clients come with certificates.
 	Mutual []string
@@ -171,6 +174,8 @@ func (s *Server) places() map[string]place {
 		"/userinfo":                         {get: s.userinfo, post: s.userinfo, readable: registered},
 		"/flow":                             {get: s.further},
 		ui.PathSignIn:                       {get: s.signInHere, post: s.signIn},
+		ui.PathSignInProvider:               {post: s.goAway},
+		"/signedout":                        {get: s.signedOut},
 		ui.PathFactor:                       {get: s.factorHere, post: s.factor},
 		ui.PathSignOut:                      {get: s.signOutPage, post: s.signOut},
 		"/logout":                           {get: s.endSession, post: s.endSession},
@@ -200,7 +205,9 @@ func (s *Server) Serve(ctx context.Context, req transport.WebRequest) Answer {
 	case route && strings.HasPrefix(path, "/assets/"):
 		p, path = place{get: s.asset, readable: ownPages}, "/assets"
 	default:
-		p, found = s.places()[path]
+		if p, found = s.places()[path]; !found {
+			p, found = s.federatedPlace(path)
+		}
 	}
 	if !found {
 		return s.notFound(req)

@@ -27,7 +27,7 @@ type session struct {
 	Browser  string
 	// Provider is where they signed in, when that was elsewhere, with that
 	// sign-in's own session and token, for logging out there.
-	Provider, Upstream, IDToken string
+	Provider, Upstream, Subject, IDToken string
 }
 
 var sessions = vault.Of[session]("session")
@@ -37,7 +37,10 @@ const sessionCookie = "__Host-session"
 func (x session) tags() []string {
 	t := []string{"person:" + x.Person, "sid:" + x.ID}
 	if x.Provider != "" {
-		t = append(t, "at:"+x.Provider+":"+x.Upstream)
+		t = append(t, upstreamTag(x.Provider, "", x.Subject))
+		if x.Upstream != "" {
+			t = append(t, upstreamTag(x.Provider, x.Upstream, ""))
+		}
 	}
 	return t
 }

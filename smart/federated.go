@@ -1,0 +1,196 @@
+package smart
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"firebreak/smart/federation"
+	"firebreak/smart/person"
+	"firebreak/transport"
+	"firebreak/ui"
+	"firebreak/vault"
+)
+
+// federatedPlace are the places of the other providers: each comes back to one of
+// its own, so that an answer tells who it is from (RFC 9700 section 4.4.2).
+func (s *Server) federatedPlace(path string) (place, bool) {
+	rest, ok := strings.CutPrefix(path, "/signin/")
+	if !ok || s.opt.Federation == nil {
+		return place{}, false
+	}
+	id, what, _ := strings.Cut(rest, "/")
+	if s.opt.Federation.RedirectURI(id) == "" {
+		return place{}, false
+	}
+	switch what {
+	case "callback":
+		return place{get: func(ctx context.Context, req transport.WebRequest) Answer { return s.comeBack(ctx, req, id) }}, true
+	case "logout":
+		return place{post: func(ctx context.Context, req transport.WebRequest) Answer { return s.toldOfLogout(ctx, req, id) }}, true
+	}
+	return place{}, false
+}
+
+// providers are the buttons of the sign-in page, and where they lead.
+func (s *Server) providers() (buttons []ui.Provider, leads []string) {
+	if s.opt.Federation == nil {
+		return nil, nil
+	}
+	for _, b := range s.opt.Federation.Buttons() {
+		buttons = append(buttons, ui.Provider{ID: b.ID, Name: b.Name})
+	}
+	for _, issuer := range s.opt.Federation.Issuers() {
+		if source, ok := ui.FormAction(issuer); ok && !slices.Contains(leads, source) {
+			leads = append(leads, source)
+		}
+	}
+	return buttons, leads
+}
+
+// goAway sends the browser to sign in elsewhere.
+func (s *Server) goAway(ctx context.Context, req transport.WebRequest) Answer {
+	f, ok := readBody(req)
+	if !ok || s.opt.Federation == nil {
+		return s.lostPage(req)
+	}
+	e, err := s.posted(ctx, req, f)
+	if err != nil {
+		return s.orLost(req, err)
+	}
+	ask := federation.Ask{Fresh: e.Value.asks("login") || e.Value.asks("select_account"), Login: e.Value.Hint}
+	if len(e.Value.ACR) > 0 {
+		ask.ACR = e.Value.ACR[0]
+	}
+	to, err := s.opt.Federation.Begin(ctx, f["provider"], federation.Flow{ID: e.Name, Secret: req.Cookies[flowPrefix+e.Name]}, ask)
+	switch {
+	case errors.Is(err, federation.ErrUnknown):
+		return s.lostPage(req)
+	case err != nil:
+		return s.elsewherePage(req, err)
+	}
+	return seeOther(to)
+}
+
+// elsewherePage is for a provider that cannot be reached.
+func (s *Server) elsewherePage(req transport.WebRequest, err error) Answer {
+	s.log.Warn("a sign-in elsewhere failed", "visit", req.Visit, "error", err)
+	return s.page(http.StatusServiceUnavailable, &ui.Message{Title: "The sign-in there does not work now", Text: "The other place to sign in at cannot be reached, or does not answer as it should.",
+		Hint: "Please try again in a while, or sign in another way.", Error: true, Visit: req.Visit})
+}
+
+// comeBack is where a provider sends the browser back to.
+func (s *Server) comeBack(ctx context.Context, req transport.WebRequest, id string) Answer {
+	params, err := url.ParseQuery(req.Query)
+	if err != nil {
+		return s.lostPage(req)
+	}
+	of, there, err := s.opt.Federation.Finish(ctx, id, func(flow string) string { return req.Cookies[flowPrefix+flow] }, params)
+	e, lost := s.flowOf(ctx, req, of)
+	var refused *federation.Refused
+	switch {
+	case lost != nil:
+		return s.orLost(req, lost)
+	case errors.Is(err, federation.ErrCancelled):
+		return s.proceed(ctx, req, e) // they may sign in another way
+	case errors.As(err, &refused):
+		s.log.Warn("a sign-in elsewhere was refused", "visit", req.Visit, "provider", id, "why", refused.Why)
+		return s.failedThere(req, e, Event{What: "sign-in-refused", Failed: true, Client: e.Value.Client, Why: "the provider's answer is not accepted"})
+	case errors.Is(err, federation.ErrUnavailable):
+		return s.elsewherePage(req, err)
+	case err != nil:
+		return s.troublePage(err)
+	}
+	account, event, err := s.opt.People.Linked(ctx, id, there.Issuer, there.Subject, person.Profile{Display: there.Name, Email: there.Email,
+		EmailVerified: there.EmailVerified, FHIRUser: there.FHIRUser, Organization: there.Organization, Roles: there.Roles})
+	if errors.Is(err, person.ErrWrong) || errors.Is(err, person.ErrReference) {
+		failed := personEvent(event)
+		failed.Failed, failed.Client = true, e.Value.Client
+		return s.failedThere(req, e, failed)
+	}
+	if err != nil {
+		return s.troublePage(err)
+	}
+	if len(e.Value.ACR) > 0 && !s.reaches(there.ACR, e.Value.ACR) {
+		return s.refuse(ctx, e, bad("unmet_authentication_requirements", "the sign-in elsewhere was not as strong as is asked"))
+	}
+	p, err := s.person(ctx, string(account.ID))
+	if err != nil {
+		return s.troublePage(err)
+	}
+	cookie, err := s.begin(ctx, req, session{Person: p.ID, Epoch: p.Epoch, ACR: there.ACR, AMR: []string{"fed"}, AuthTime: there.AuthTime,
+		Provider: id, Upstream: there.SessionID, Subject: there.Subject, IDToken: there.IDToken})
+	if err != nil {
+		return s.troublePage(err)
+	}
+	e.Value.Signed, e.Value.Half = true, ""
+	return s.keepFlow(ctx, req, e, cookie).with(personEvent(event),
+		Event{What: "signed-in", Person: p.ID, FHIRUser: p.FHIRUser, Organization: p.Organization, Roles: p.Roles, Client: e.Value.Client, Why: "at a provider"})
+}
+
+func (s *Server) failedThere(req transport.WebRequest, e vault.Entry[flow], event Event) Answer {
+	return s.page(http.StatusForbidden, &ui.Message{Title: "You could not be signed in", Text: "The other place signed you in, but you have no access here, or its answer was not as it must be.",
+		Hint: "Ask those who run this site.", Error: true, Visit: req.Visit, Link: s.prefix + "/flow?id=" + e.Name, LinkText: "Sign in another way"}).with(event)
+}
+
+// toldOfLogout ends the sessions of somebody who signed out at the provider
+// (OpenID Connect Back-Channel Logout 1.0 section 2.5 and 2.8).
+func (s *Server) toldOfLogout(ctx context.Context, req transport.WebRequest, id string) Answer {
+	f, ok := readBody(req)
+	if !ok || f["logout_token"] == "" {
+		return bad("invalid_request", "the body must be a form with a logout_token").answer()
+	}
+	out, err := s.opt.Federation.Backchannel(ctx, id, f["logout_token"])
+	var refused *federation.Refused
+	switch {
+	case errors.As(err, &refused):
+		s.log.Warn("a logout token was refused", "visit", req.Visit, "provider", id, "why", refused.Why)
+		return bad("invalid_request", "the logout token is not accepted").answer().with(Event{What: "logout-token", Failed: true, Why: "not accepted"})
+	case err != nil:
+		return s.trouble(err).answer()
+	}
+	all, err := sessions.All(ctx, s.vault, upstreamTag(id, out.SessionID, out.Subject))
+	if err != nil {
+		return s.trouble(err).answer()
+	}
+	done := Answer{Reply: transport.WebReply{Status: http.StatusOK}}
+	for _, x := range all {
+		events, err := s.leave(ctx, x)
+		done = done.with(events...)
+		if err != nil {
+			return s.trouble(err).answer().with(done.Events...)
+		}
+	}
+	return done
+}
+
+// upstreamTag finds sessions by what a provider calls them: one session, or all
+// of a person's.
+func upstreamTag(provider, session, subject string) string {
+	if session != "" {
+		return "at:" + provider + ":sid:" + session
+	}
+	return "at:" + provider + ":sub:" + subject
+}
+
+// signedOutThere is where the browser goes to be signed out at the provider too;
+// "" when there is nowhere.
+func (s *Server) signedOutThere(ctx context.Context, x session) string {
+	if x.Provider == "" || s.opt.Federation == nil {
+		return ""
+	}
+	to, err := s.opt.Federation.LogoutURL(ctx, x.Provider, x.IDToken, s.url("/signedout"), "")
+	if err != nil {
+		s.log.Warn("a person is signed out here only", "error", err)
+		return ""
+	}
+	return to
+}
+
+// signedOut is where a provider sends the browser back to.
+func (s *Server) signedOut(context.Context, transport.WebRequest) Answer {
+	return s.page(http.StatusOK, &ui.SignedOut{})
+}
