@@ -43,6 +43,26 @@ func BenchmarkVerifyWarmParallel(b *testing.B) {
 	})
 }
 
+// BenchmarkVerifyProof is a remembered token with a proof that is new: each
+// request of a client that uses DPoP.
+func BenchmarkVerifyProof(b *testing.B) {
+	for _, alg := range []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.RS256} {
+		b.Run(string(alg), func(b *testing.B) {
+			d := newDesk(b, jose.ES256, nil)
+			d.v.proofs, _ = NewProofs(ProofConfig{Clock: d.clk, Replay: alwaysFirst{}})
+			p := testProver(b, "client", alg)
+			token := d.bound(p)
+			request := p.request(token, p.proof(token, nil, nil))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := d.v.VerifyRequest(noContext, request); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkRecall is a hit without the hash of the token.
 func BenchmarkRecall(b *testing.B) {
 	_, v, header := benchToken(b)

@@ -87,7 +87,7 @@ func OpenLocalIssuer(dir string, cfg LocalConfig, clk clock.Clock) (*LocalIssuer
 // Issuer is the configuration by which a Verifier accepts this issuer's tokens.
 func (l *LocalIssuer) Issuer() Issuer {
 	return Issuer{Name: l.cfg.Name, Audience: []string{l.cfg.Audience},
-		JWKSFile: l.jwks, Algorithms: []string{string(jose.ES256)}}
+		JWKSFile: l.jwks, Algorithms: []string{string(jose.ES256)}, RequireType: true}
 }
 
 // Mint makes a token that begins now and ends after ttl: whole seconds, at
