@@ -132,7 +132,8 @@ type Ceremony struct {
 // ceremony is one that was begun. It is finished once.
 type ceremony struct {
 	Challenge string
-	Account   ID // "" while it is not known
+	Account   ID     // "" while it is not known
+	Epoch     uint64 // of the account, at an enrolment
 	Flow      string
 	Enrol     bool
 	Allowed   [][]byte
@@ -202,7 +203,7 @@ func (d *Directory) BeginPasskeyEnrolment(ctx context.Context, id ID, flow strin
 	if err != nil {
 		return Ceremony{}, fmt.Errorf("begin a passkey: %w", err)
 	}
-	return d.keep(ctx, ceremony{Challenge: s.Challenge, Account: id, Flow: flow, Enrol: true}, options)
+	return d.keep(ctx, ceremony{Challenge: s.Challenge, Account: id, Epoch: e.Value.Epoch, Flow: flow, Enrol: true}, options)
 }
 
 // FinishPasskeyEnrolment takes the browser's response (PublicKeyCredential's
@@ -233,7 +234,7 @@ func (d *Directory) FinishPasskeyEnrolment(ctx context.Context, id, name string,
 	}
 	d.peers.refund(peer)
 	made.Name, made.Created = display(name), d.clock.Now()
-	return d.enrol(ctx, c.Account, c.Flow, "passkey", []string{made.amr(), "mfa"}, func(r *record) error {
+	return d.enrol(ctx, offer{c.Account, c.Epoch, c.Flow}, "passkey", []string{made.amr(), "mfa"}, func(r *record) error {
 		if len(r.Keys) >= mostPasskeys {
 			return ErrState
 		}

@@ -333,6 +333,28 @@ func TestLookingAtASignInPageCostsNothing(t *testing.T) {
 	}
 }
 
+// TestAResetEndsEnrolmentsUnderWay: whoever began them in a session that is over.
+func TestAResetEndsEnrolmentsUnderWay(t *testing.T) {
+	s := newSite(t)
+	a := s.joined(t, "anna")
+	e, err := s.EnrolTOTP(ctx, a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.BeginPasskeyEnrolment(ctx, a.ID, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = s.AskReset(ctx, "anna", peer)
+	if _, _, err := s.Reset(ctx, s.token(t, "anna@ehr.example", person.LetterReset), other, peer); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = s.ConfirmTOTP(ctx, a.ID, "", code(t, e.Secret, s.clk.Now()), peer)
+	wants(t, "one-time codes", err, person.ErrExpired)
+	_, _, err = s.FinishPasskeyEnrolment(ctx, c.ID, "thief's", newAuthenticator(t).create(t, c), peer)
+	wants(t, "a passkey", err, person.ErrExpired)
+}
+
 // TestWhoBelongsElsewhereSignsInThere: a passkey here is a second factor for
 // them, for the other directory may have let them go.
 func TestWhoBelongsElsewhereSignsInThere(t *testing.T) {

@@ -34,8 +34,14 @@ type totpKey struct {
 	Since  time.Time
 }
 
-// totpEnrolments are secrets that were shown and not confirmed, by account.
-var totpEnrolments = vault.Of[string]("person.totp")
+// totpOffer is a secret that was shown and is not confirmed. It ends with the
+// session it was shown in, also when the session was somebody else's.
+type totpOffer struct {
+	Secret string
+	Epoch  uint64
+}
+
+var totpEnrolments = vault.Of[totpOffer]("person.totp") // by account
 
 // TOTPEnrolment is what an authenticator app must be given: by the picture, or
 // typed. It is shown once.
@@ -81,7 +87,7 @@ func (d *Directory) EnrolTOTP(ctx context.Context, id ID) (TOTPEnrolment, error)
 	if err := png.Encode(&b, img); err != nil {
 		return TOTPEnrolment{}, fmt.Errorf("draw a QR code: %w", err)
 	}
-	err = d.vault.Apply(ctx, totpEnrolments.Set(string(id), key.Secret(), d.clock.Now().Add(enrolLife)))
+	err = d.vault.Apply(ctx, totpEnrolments.Set(string(id), totpOffer{key.Secret(), e.Value.Epoch}, d.clock.Now().Add(enrolLife)))
 	return TOTPEnrolment{URI: key.URL(), Secret: key.Secret(), PNG: b.Bytes()}, err
 }
 
@@ -104,13 +110,13 @@ func (d *Directory) ConfirmTOTP(ctx context.Context, id ID, flow, code, peer str
 		return Enrolled{}, Event{}, err
 	}
 	now := d.clock.Now()
-	step, ok := stepOfCode(code, totpKey{Secret: e.Value}, now)
+	step, ok := stepOfCode(code, totpKey{Secret: e.Value.Secret}, now)
 	if !ok {
 		return Enrolled{}, Event{Kind: Refused, Account: id, By: id, Detail: "wrong code at enrolment"}, ErrWrong
 	}
 	d.peers.refund(peer)
-	return d.enrol(ctx, id, flow, "totp", []string{"otp"}, func(r *record) error {
-		r.TOTP = &totpKey{Secret: e.Value, Step: step, Since: now}
+	return d.enrol(ctx, offer{id, e.Value.Epoch, flow}, "totp", []string{"otp"}, func(r *record) error {
+		r.TOTP = &totpKey{Secret: e.Value.Secret, Step: step, Since: now}
 		return nil
 	}, totpEnrolments.Remove(e))
 }
@@ -127,13 +133,20 @@ func (d *Directory) ownFlow(ctx context.Context, flow string, id ID) error {
 	return err
 }
 
+// offer is to whom a second factor was offered, when, and in which sign-in.
+type offer struct {
+	account ID
+	epoch   uint64
+	flow    string
+}
+
 // enrol adds a second factor, recovery codes if there are none, and the methods
 // to the sign-in it happens in.
-func (d *Directory) enrol(ctx context.Context, id ID, flow, which string, amr []string, add func(*record) error, more ...vault.Op) (Enrolled, Event, error) {
+func (d *Directory) enrol(ctx context.Context, o offer, which string, amr []string, add func(*record) error, more ...vault.Op) (Enrolled, Event, error) {
 	var codes []string
-	r, err := d.change(ctx, id, func(r *record) error {
-		if !r.mayProve() {
-			return ErrState
+	r, err := d.change(ctx, o.account, func(r *record) error {
+		if !r.mayProve() || r.Epoch != o.epoch {
+			return ErrExpired
 		}
 		if err := add(r); err != nil {
 			return err
@@ -150,14 +163,14 @@ func (d *Directory) enrol(ctx context.Context, id ID, flow, which string, amr []
 	if err != nil {
 		return Enrolled{}, Event{}, err
 	}
-	event := Event{Kind: FactorAdded, Account: id, By: id, Detail: which}
+	event := Event{Kind: FactorAdded, Account: r.ID, By: r.ID, Detail: which}
 	out := Enrolled{Account: r.public(), Codes: codes}
-	if flow != "" {
-		f, err := d.raise(ctx, flow, r.Epoch, amr...)
+	if o.flow != "" {
+		f, err := d.raise(ctx, o.flow, r.Epoch, amr...)
 		if err != nil {
 			return out, event, err
 		}
-		out.Step = d.step(flow, f, r, event)
+		out.Step = d.step(o.flow, f, r, event)
 	}
 	d.notify(r.Account, NoticeFactor)
 	return out, event, nil
