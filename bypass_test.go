@@ -13,8 +13,8 @@ import (
 var doors = map[string][]string{
 	"(firebreak/gate.Judged).Write":         {"store/", "upstream/"},
 	"(firebreak/gate.Judged).Tombstone":     {"change.go"},
-	"(firebreak/gate.Reply).WriteTo":        {"transport/", "chart.go"},     // the patient picker reads what its person may see
-	"firebreak/gate.NewPrincipal":           {"firebreak.go", "explain.go"}, // explain answers nobody but the operator
+	"(firebreak/gate.Reply).WriteTo":        {"transport/", "chart.go"},                  // the patient picker reads what its person may see
+	"firebreak/gate.NewPrincipal":           {"firebreak.go", "explain.go", "stepup.go"}, // explain answers nobody but the operator; stepup asks and fetches nothing
 	"firebreak/gate.New":                    {"wire.go"},
 	"firebreak/gate.Seal":                   {"store/", "upstream/"},
 	"firebreak/gate.NewContent":             {"store/", "upstream/", "explain.go"},

@@ -46,6 +46,7 @@ type Server struct {
 	clock   clock.Clock
 	log     *slog.Logger
 	limit   time.Duration // of one request
+	stepUp  StepUp
 	// unwritten and unavailable are what is logged of answers for want of the
 	// journal, and of requests for want of anything else.
 	unwritten, unavailable *seldom
@@ -124,7 +125,7 @@ func (s *Server) perform(ctx context.Context, v *visit, i *fhir.Interaction) (ga
 	plan := fhir.Compile(i)
 	permit, err := s.gate.Admit(v.principal, plan)
 	if err != nil {
-		return gate.Cleared{}, err
+		return gate.Cleared{}, s.stronger(v, plan, err)
 	}
 	switch i.Kind {
 	case fhir.Read:

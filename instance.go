@@ -23,6 +23,7 @@ import (
 	"firebreak/fhir"
 	"firebreak/fhir/search"
 	"firebreak/gate"
+	"firebreak/smart"
 	"firebreak/store"
 	"firebreak/transport"
 )
@@ -132,6 +133,7 @@ func (i *Instance) assemble(ctx context.Context, newJournal bool) error {
 		Limits: Limits{Entries: l.Entries, Count: l.Count, Chain: l.Chain, Iterate: l.Iterate, PageLife: l.PageLife.Duration, URL: l.URL, Time: l.Time.Duration,
 			Client: Rate{l.PerClient, l.PerClientBurst}, Person: Rate{l.PerPerson, l.PerPersonBurst}}}
 	if issuer := i.Issuer(); issuer != "" {
+		i.parts.StepUp = StepUp{Issuer: issuer, Classes: smart.Strengths()}
 		i.parts.OAuth = OAuth{Authorize: issuer + "/authorize", Token: issuer + "/token", Introspect: issuer + "/introspect", Revoke: issuer + "/revoke", Manage: issuer + "/account"}
 	}
 	if i.server, err = New(i.parts); err != nil {

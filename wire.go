@@ -37,6 +37,7 @@ type Parts struct {
 	Log     *slog.Logger
 	Limits  Limits
 	OAuth   OAuth
+	StepUp  StepUp
 	CORS    bool // the transport lets some web applications call from a browser
 }
 
@@ -84,7 +85,7 @@ func New(p Parts) (*Server, error) {
 		p.Log.Error("the two nets differ; the row is withheld", "layer", layer, "type", h.Type)
 	}
 	s := &Server{base: p.Base, gate: gate.New(p.Labeler, mismatch, p.Layers...), authn: p.Authn, pace: newThrottle(p.Limits.Client, p.Limits.Person), backend: p.Backend, journal: p.Journal, sink: &sink{journal: p.Journal},
-		links: links, index: search.NewExtractor(p.Base), ids: p.IDs, limit: p.Limits.Time, clock: p.Clock, log: p.Log,
+		links: links, index: search.NewExtractor(p.Base), ids: p.IDs, limit: p.Limits.Time, stepUp: p.StepUp, clock: p.Clock, log: p.Log,
 		unwritten: &seldom{clock: p.Clock, log: p.Log}, unavailable: &seldom{clock: p.Clock, log: p.Log},
 		parser: &validate.Parser{Base: p.Base, Now: p.Clock.Now, MaxEntries: p.Limits.Entries, MaxCount: p.Limits.Count,
 			MaxChain: p.Limits.Chain, MaxIncl: p.Limits.Iterate, MaxURL: p.Limits.URL}}

@@ -143,6 +143,9 @@ func (s *Server) reaches(acr string, wanted []string) bool {
 	})
 }
 
+// Strengths are the authentication contexts that are told, weakest first.
+func Strengths() []string { return slices.Clone(acrs) }
+
 // acrs are the strengths of a sign-in, weakest first.
 var acrs = []string{ACRPassword, ACRTwoFactors, ACRPhishingResistant}
 
