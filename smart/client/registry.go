@@ -33,6 +33,7 @@ type Registry struct {
 	vault *vault.Vault
 	clock clock.Clock
 	keys  *Fetcher
+	ends  func(id string) []vault.Op
 	cache
 }
 
@@ -154,7 +155,7 @@ func (r *Registry) Replace(ctx context.Context, to Registration, by string) (Reg
 	if !bySecret(c.Method) {
 		e.Value.Secrets = nil
 	}
-	if err := r.vault.Apply(ctx, clients.Replace(e)); err != nil {
+	if err := r.vault.Apply(ctx, append(r.ending(was, c), clients.Replace(e))...); err != nil {
 		return Registration{}, err
 	}
 	return r.Load(ctx, c.ID)
@@ -202,17 +203,30 @@ func (r *Registry) change(ctx context.Context, id, by string, do func(*record) e
 	if !ValidID(id) {
 		return vault.ErrAbsent
 	}
-	_, err := clients.Update(ctx, r.vault, id, nil, func(e *vault.Entry[record]) error {
+	err := vault.ErrChanged
+	for n := 0; n < 20 && errors.Is(err, vault.ErrChanged); n++ { // again when somebody else was quicker
+		var e vault.Entry[record]
+		if e, err = clients.Load(ctx, r.vault, id); err != nil {
+			return err
+		}
+		was := e.Value.Client
 		e.Value.Client.Changed, e.Value.Client.ChangedBy = r.now(), by
-		return do(&e.Value)
-	})
+		if err = do(&e.Value); err != nil {
+			return err
+		}
+		err = r.vault.Apply(ctx, append(r.ending(was, e.Value.Client), clients.Replace(e))...)
+	}
 	return err
 }
 
 // Remove takes a client away. Whoever calls it has ended what was granted to the
 // client first: another could be registered under the same id.
 func (r *Registry) Remove(ctx context.Context, id string) error {
-	return r.vault.Apply(ctx, clients.Drop(id))
+	ops := []vault.Op{clients.Drop(id)}
+	if r.ends != nil {
+		ops = append(ops, r.ends(id)...)
+	}
+	return r.vault.Apply(ctx, ops...)
 }
 
 func (r *Registry) now() time.Time { return r.clock.Now().UTC().Truncate(time.Millisecond) }

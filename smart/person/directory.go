@@ -95,6 +95,7 @@ type Directory struct {
 	rules rules
 	peers *peers
 	web   *webauthn.WebAuthn // nil without an origin
+	ends  func(ID) []vault.Op
 
 	ctx  context.Context // of what is done aside; its end is Close
 	stop context.CancelFunc
@@ -243,11 +244,12 @@ func (d *Directory) change(ctx context.Context, id ID, change func(*record) erro
 		if err != nil {
 			return record{}, err
 		}
-		was := e.Rev
+		was, before := e.Rev, e.Value.Account
 		if err := change(&e.Value); err != nil {
 			return e.Value, err
 		}
-		err = d.vault.Apply(ctx, append([]vault.Op{accounts.Replace(e, d.tags(e.Value)...)}, more...)...)
+		ops := append([]vault.Op{accounts.Replace(e, d.tags(e.Value)...)}, more...)
+		err = d.vault.Apply(ctx, append(ops, d.ending(before, e.Value.Account)...)...)
 		if !errors.Is(err, vault.ErrChanged) {
 			return e.Value, err
 		}

@@ -151,6 +151,16 @@ func (s Resource) withLetters(letters string) Resource {
 	return s
 }
 
+// Narrow is what of a scope text that was granted is still within a client's
+// registration; "" when nothing is, or the text is none.
+func Narrow(granted string, allowed []string) string {
+	r, err := parse(granted, maxGranted, maxGranted)
+	if err != nil {
+		return ""
+	}
+	return r.Allowed(allowed).String()
+}
+
 // Subset reports whether scope text a grants no more than b, token by token: what
 // a refresh asks for must be within what was granted (RFC 6749 §6). A token of a
 // that is unknown must be in b as it stands. "" is a subset of all; a caller to
