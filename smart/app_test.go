@@ -62,6 +62,8 @@ func text(n int) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
+var p256 = elliptic.P256()
+
 const callback = "https://app.example/cb"
 
 // allScopes are what the tests' applications are registered for.

@@ -359,3 +359,5 @@ func form(pairs ...string) url.Values {
 	}
 	return v
 }
+
+func newTable() *vault.Memory { return vault.NewMemory() }

@@ -56,7 +56,7 @@ func TestARefreshMayAskForLessAndNeverForMore(t *testing.T) {
 // TestAUsedRefreshTokenEndsEverything: RFC 9700 section 4.14.2.
 func TestAUsedRefreshTokenEndsEverything(t *testing.T) {
 	w := newWorld(t)
-	n, other := w.node(), w.node()
+	n := w.node()
 	n.patient()
 	a := n.register(client.Client{})
 	first := a.tokens(n.browser(), "paul", "scope", offline)
@@ -68,7 +68,6 @@ func TestAUsedRefreshTokenEndsEverything(t *testing.T) {
 		n.dead(g.Access)
 		a.refresh(g.Refresh).refused(w, "invalid_grant")
 	}
-	_ = other
 	if e := w.happened("revoke"); len(e) != 1 || e[0].Why != "a refresh token was used twice" {
 		t.Errorf("on record: %+v", e)
 	}
@@ -77,11 +76,11 @@ func TestAUsedRefreshTokenEndsEverything(t *testing.T) {
 // TestTwoRefreshesAtOnceAreTheftToo, on one server and on two of a database: one
 // of them may be answered, and then nothing is worth anything any more.
 func TestTwoRefreshesAtOnceAreTheftToo(t *testing.T) {
+	w := worldOver(t, shared{newTable()})
+	n, other := w.node(), w.node()
+	n.patient()
+	a := n.register(client.Client{})
 	for range 20 {
-		w := worldOver(t, shared{newTable()})
-		n, other := w.node(), w.node()
-		n.patient()
-		a := n.register(client.Client{})
 		g := a.tokens(n.browser(), "paul", "scope", offline)
 		there := *a
 		there.n = other
@@ -198,9 +197,9 @@ func TestOnlineAccessEndsWhenTheSessionLapses(t *testing.T) {
 	a.refresh(g.Refresh).refused(w, "invalid_grant")
 }
 
-// TestAPasswordChangeEndsSessionsGrantsAndTokens.
+// TestAPasswordChangeEndsSessionsGrantsAndTokens, on every server.
 func TestAPasswordChangeEndsSessionsGrantsAndTokens(t *testing.T) {
-	w := newWorld(t)
+	w := worldOver(t, shared{newTable()})
 	n, other := w.node(), w.node()
 	paul := n.patient()
 	a := n.register(client.Client{})
@@ -308,7 +307,6 @@ func TestARoleThatIsTakenIsGoneAtOnce(t *testing.T) {
 	same(w, "roles", n.good(a.refresh(g.Refresh).ok(w).Access).Roles, "[]")
 }
 
-// TestScopesTakenFromAnApplicationAreGoneAtItsNextRefresh.
 func TestScopesTakenFromAnApplicationAreGoneAtItsNextRefresh(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()

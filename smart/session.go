@@ -86,13 +86,23 @@ func (s *Server) sessionEnd(x session, now time.Time) time.Time {
 
 // begin starts a session, under a name that nobody knew before: one that was set
 // in the browser beforehand is worth nothing (session fixation). What was there
-// ends.
+// ends; when it was the same person's, it goes on under its sid, for they have
+// only shown once more who they are.
 func (s *Server) begin(ctx context.Context, req transport.WebRequest, x session) (transport.Cookie, error) {
-	secret, now := token(), s.now()
-	x.ID, x.Began, x.Seen, x.Address = handle(), now, now, req.Peer
+	secret, now, old, id := token(), s.now(), "", handle()
+	if cookie := req.Cookies[sessionCookie]; cookie != "" {
+		old = hashName(cookie)
+		switch e, err := sessions.Load(ctx, s.vault, old); {
+		case err == nil && e.Value.Person == x.Person && e.Value.Epoch == x.Epoch:
+			id = e.Value.ID
+		case err != nil && !errors.Is(err, vault.ErrAbsent):
+			return transport.Cookie{}, err
+		}
+	}
+	x.ID, x.Began, x.Seen, x.Address = id, now, now, req.Peer
 	ops := []vault.Op{sessions.New(hashName(secret), x, s.sessionEnd(x, now), x.tags()...)}
-	if old := req.Cookies[sessionCookie]; old != "" {
-		ops = append(ops, sessions.Drop(hashName(old)))
+	if old != "" {
+		ops = append(ops, sessions.Drop(old))
 	}
 	if err := s.vault.Apply(ctx, ops...); err != nil {
 		return transport.Cookie{}, err
@@ -101,9 +111,9 @@ func (s *Server) begin(ctx context.Context, req transport.WebRequest, x session)
 }
 
 // sessionLives reports whether a session that an online grant hangs on goes on.
-func (s *Server) sessionLives(ctx context.Context, sid string, p Person) bool {
+func (s *Server) sessionLives(ctx context.Context, sid string, p Person) (bool, error) {
 	list, err := sessions.List(ctx, s.vault, "sid:"+sid, "", 1)
-	return err == nil && len(list) == 1 && list[0].Value.Person == p.ID && list[0].Value.Epoch == p.Epoch
+	return len(list) == 1 && list[0].Value.Person == p.ID && list[0].Value.Epoch == p.Epoch, err
 }
 
 // leave ends a session and what hangs on it: grants for as long as the person is
@@ -129,6 +139,18 @@ func (s *Server) leave(ctx context.Context, e vault.Entry[session]) ([]Event, er
 	}
 	s.tell(ctx, e.Value, tell)
 	return events, nil
+}
+
+// makeWay ends the session that is there when it is somebody else's.
+func (s *Server) makeWay(ctx context.Context, req transport.WebRequest, next string) ([]Event, error) {
+	e, err := sessions.Load(ctx, s.vault, hashName(req.Cookies[sessionCookie]))
+	if errors.Is(err, vault.ErrAbsent) || err == nil && e.Value.Person == next {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.leave(ctx, e)
 }
 
 // hashName is the name of what a secret opens: the table does not hold the secret.

@@ -165,7 +165,9 @@ func (s *Server) exchange(ctx context.Context, a asker) (Answer, *problem) {
 	c := e.Value
 	if c.Client != a.ID {
 		// Stolen, or mixed up: nobody gets anything for it any more.
-		_ = s.vault.Apply(ctx, append(s.revoke(aboutGrant(c.Grant)), codes.Drop(e.Name), grants.Drop(c.Grant))...)
+		if err := s.vault.Apply(ctx, append(s.revoke(aboutGrant(c.Grant)), codes.Drop(e.Name), grants.Drop(c.Grant))...); err != nil {
+			return Answer{}, s.trouble(err)
+		}
 		return Answer{Events: []Event{{What: "revoke", Client: c.Client, Grant: c.Grant, Why: "another application presented its code"}}}, wrong
 	}
 	if c.Used {
@@ -183,10 +185,6 @@ func (s *Server) exchange(ctx context.Context, a asker) (Answer, *problem) {
 		return Answer{}, s.orTrouble(err, wrong)
 	}
 	g.Value.JKT, g.Value.Thumbprint = a.bindings()
-	if a.Kind != client.Public && a.Bound != client.BoundKey {
-		// The key of an application that has credentials of its own may change.
-		g.Value.JKT = a.jkt
-	}
 	if c.Offline || g.Value.Online {
 		g.Value.Turn, g.Value.Salt = 1, handle()
 		if c.Offline {
@@ -202,7 +200,9 @@ func (s *Server) exchange(ctx context.Context, a asker) (Answer, *problem) {
 		return answer, p
 	}
 	if err := s.vault.Apply(ctx, codes.Replace(e), grants.Replace(g, g.Value.tags()...)); err != nil {
-		if errors.Is(err, vault.ErrChanged) { // somebody used it meanwhile
+		// Somebody used it meanwhile, or took the grant back: neither changes again,
+		// so the second look is the last.
+		if errors.Is(err, vault.ErrChanged) {
 			return s.exchange(ctx, a)
 		}
 		return Answer{}, s.trouble(err)
@@ -238,8 +238,14 @@ func (s *Server) refresh(ctx context.Context, a asker) (Answer, *problem) {
 		}
 		return Answer{Events: []Event{{What: "revoke", Client: a.ID, Person: g.Person, Grant: e.Name, Why: "a refresh token was used twice"}}}, wrong
 	}
-	if g.JKT != "" && g.JKT != a.jkt && a.Kind == client.Public || g.Thumbprint != "" && g.Thumbprint != a.thumbprint {
+	// The key and the certificate of an application that has credentials of its
+	// own may change: its refresh tokens are bound to those (RFC 9449 section 5,
+	// RFC 8705 section 4).
+	if a.Kind == client.Public && (g.JKT != "" && g.JKT != a.jkt || g.Thumbprint != "" && g.Thumbprint != a.thumbprint) {
 		return Answer{}, wrong
+	}
+	if left := scope.Narrow(g.Scope, a.Scopes); g.Renews > 0 != has(left, "offline_access") || g.Online && !has(left, "online_access") {
+		return Answer{}, wrong // its registration lost that meanwhile
 	}
 	asked := g.Scope
 	if a.form["scope"] != "" {
@@ -249,8 +255,13 @@ func (s *Server) refresh(ctx context.Context, a asker) (Answer, *problem) {
 	}
 	g.Turn++
 	g.Used = s.now()
-	if a.Kind != client.Public && a.jkt != "" {
-		g.JKT = a.jkt
+	if a.Kind != client.Public {
+		if a.jkt != "" {
+			g.JKT = a.jkt
+		}
+		if _, thumb := a.bindings(); thumb != "" {
+			g.Thumbprint = thumb
+		}
 	}
 	e.Value, e.Until = g, s.grantEnd(g, s.now())
 	answer, p := s.give(ctx, a, e, asked, false)
@@ -258,7 +269,9 @@ func (s *Server) refresh(ctx context.Context, a asker) (Answer, *problem) {
 		return answer, p
 	}
 	if err := s.vault.Apply(ctx, grants.Replace(e, g.tags()...)); err != nil {
-		if errors.Is(err, vault.ErrChanged) { // two at once: the other was first
+		// Two at once, and the other was first: this one's token is used now, or the
+		// grant is gone. Either way the second look is the last.
+		if errors.Is(err, vault.ErrChanged) {
 			return s.refresh(ctx, a)
 		}
 		return Answer{}, s.trouble(err)
@@ -297,8 +310,18 @@ func (s *Server) give(ctx context.Context, a asker, e vault.Entry[Grant], asked 
 	case err != nil:
 		return Answer{}, s.trouble(err)
 	}
-	if g.Online && !s.sessionLives(ctx, g.Session, p) {
-		return Answer{}, bad("invalid_grant", "the person is not signed in any more")
+	if g.Renews == 0 { // it is for as long as the person is there
+		lives, err := s.sessionLives(ctx, g.Session, p)
+		if err != nil {
+			return Answer{}, s.trouble(err)
+		}
+		if !lives {
+			return Answer{}, bad("invalid_grant", "the person is not signed in any more")
+		}
+	}
+	// No more than the application is registered for by now.
+	if asked = scope.Narrow(asked, a.Scopes); asked == "" {
+		return Answer{}, bad("invalid_scope", "none of the scopes is registered for this application")
 	}
 	access, err := s.accessFor(ctx, e.Name, g, asked, e.Until, a.Client, p)
 	if err != nil {
