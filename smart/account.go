@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
+	"firebreak/smart/person"
 	"firebreak/transport"
 	"firebreak/ui"
 	"firebreak/vault"
@@ -15,6 +17,8 @@ import (
 func (s *Server) own(req transport.WebRequest, p Person) ui.Common {
 	c := ui.Common{CSRF: s.ownCSRF(req), Person: p.Name}
 	c.Menu.Launch = strings.HasPrefix(p.FHIRUser, "Practitioner")
+	c.Menu.Roles = s.mayAskRoles(p)
+	c.Menu.Admin = slices.ContainsFunc(p.Roles, func(role string) bool { return slices.Contains(s.opt.Administrators, role) })
 	return c
 }
 
@@ -65,7 +69,10 @@ func (s *Server) account(ctx context.Context, req transport.WebRequest) Answer {
 }
 
 func (s *Server) accountView(ctx context.Context, req transport.WebRequest, e vault.Entry[session], p Person) (*ui.Account, error) {
-	v := &ui.Account{Common: s.own(req, p), Password: true}
+	v := &ui.Account{Common: s.own(req, p)}
+	if err := s.waysIn(ctx, v, p); err != nil {
+		return nil, err
+	}
 	all, err := grants.All(ctx, s.vault, "person:"+p.ID)
 	if err != nil {
 		return nil, err
@@ -86,6 +93,46 @@ func (s *Server) accountView(ctx context.Context, req transport.WebRequest, e va
 		}
 	}
 	return v, nil
+}
+
+// waysIn fills in how the person signs in, and what waits for them.
+func (s *Server) waysIn(ctx context.Context, v *ui.Account, p Person) error {
+	a, err := s.opt.People.Account(ctx, person.ID(p.ID))
+	if err != nil {
+		return err
+	}
+	if v.Menu.Admin {
+		if v.Menu.Waiting, err = s.waiting(ctx, a.ID); err != nil {
+			return err
+		}
+	}
+	if a.Source.Linked() {
+		v.Provider = a.Source.Provider
+		return nil
+	}
+	v.Password, v.TOTP, v.Recovery, v.Email = true, a.HasTOTP, a.RecoveryCodes, a.Email
+	for _, k := range a.Passkeys {
+		name := k.Name
+		if name == "" {
+			name = "without a name"
+		}
+		if k.Suspended {
+			name += ": not taken any more, there may be a copy of it"
+		}
+		v.Passkeys = append(v.Passkeys, ui.StoredPasskey{ID: k.ID, Name: name, Added: k.Created, LastUsed: k.Used})
+	}
+	return nil
+}
+
+// waiting is how many roles others ask for.
+func (s *Server) waiting(ctx context.Context, self person.ID) (n int, err error) {
+	all, err := s.opt.People.RoleRequests(ctx)
+	for _, q := range all {
+		if q.Account != self {
+			n++
+		}
+	}
+	return n, err
 }
 
 func (s *Server) granted(ctx context.Context, g vault.Entry[Grant], p Person) ui.Grant {

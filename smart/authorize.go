@@ -38,10 +38,13 @@ type flow struct {
 	// Signed says that the person has signed in within this flow.
 	Signed bool
 	// Half is a sign-in that lacks its second factor: whose.
-	Half     string
-	HalfAMR  []string
-	Patient  string // chosen
-	Failures int
+	Half string
+	// Since is when the person signed in, where this flow only adds a factor.
+	Since time.Time
+	// Anew says that whoever is signed in wants to sign in as somebody else.
+	Anew    bool
+	Notice  string // a literal, for the sign-in page
+	Patient string // chosen
 }
 
 var flows = vault.Of[flow]("flow")

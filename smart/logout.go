@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
@@ -33,6 +34,9 @@ func (s *Server) askToLeave(ctx context.Context, req transport.WebRequest, app, 
 
 // signOut ends the session, when a page of ours asks.
 func (s *Server) signOut(ctx context.Context, req transport.WebRequest) Answer {
+	if f, ok := readBody(req); ok && f["flow"] != "" {
+		return s.signInAnew(ctx, req, f)
+	}
 	f, e, _, a, ok := s.ownForm(ctx, req)
 	if !ok {
 		return a
@@ -41,6 +45,19 @@ func (s *Server) signOut(ctx context.Context, req transport.WebRequest) Answer {
 		return seeOther(s.url(ui.PathAccount))
 	}
 	return s.leaveTo(ctx, e, "", "")
+}
+
+// signInAnew gives up a sign-in that is half done: somebody else wants to sign in.
+func (s *Server) signInAnew(ctx context.Context, req transport.WebRequest, f form) Answer {
+	e, err := s.posted(ctx, req, f)
+	if err != nil {
+		return s.orLost(req, err)
+	}
+	if err := s.opt.People.End(ctx, e.Value.Half); err != nil {
+		return s.troublePage(err)
+	}
+	e.Value.Half, e.Value.Since, e.Value.Anew, e.Value.Hint = "", time.Time{}, true, ""
+	return s.keepFlow(ctx, req, e)
 }
 
 func (s *Server) leaveTo(ctx context.Context, e vault.Entry[session], app, back string) Answer {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -54,6 +55,11 @@ type Options struct {
 	Purposes map[string]string
 	// Administrators are the roles that may register applications and people.
 	Administrators []string
+	// RequestableRoles are those that a person who treats or works here may ask for,
+	// for a time; all of them are just in time in the directory.
+	RequestableRoles []string
+	// Mail says that letters go out. Without it nobody is offered one.
+	Mail bool
 
 	AccessLife  time.Duration // of access tokens, at most 1 h [30 min]
 	RefreshLife time.Duration // of refresh tokens from their last use [100 days]
@@ -168,7 +174,7 @@ const (
 
 // places are all there are; their paths are fixed.
 func (s *Server) places() map[string]place {
-	return map[string]place{
+	all := map[string]place{
 		"/.well-known/openid-configuration": {get: s.openidConfiguration, readable: anyPage},
 		"/jwks":                             {get: s.jwks, readable: anyPage},
 		"/authorize":                        {get: s.authorize, post: s.authorize},
@@ -176,7 +182,7 @@ func (s *Server) places() map[string]place {
 		"/introspect":                       {post: s.introspect, readable: registered},
 		"/revoke":                           {post: s.revocation, readable: registered},
 		"/userinfo":                         {get: s.userinfo, post: s.userinfo, readable: registered},
-		"/flow":                             {get: s.further},
+		ui.PathFlow:                         {get: s.further},
 		ui.PathSignIn:                       {get: s.signInHere, post: s.signIn},
 		ui.PathSignInProvider:               {post: s.goAway},
 		"/signedout":                        {get: s.signedOut},
@@ -193,6 +199,8 @@ func (s *Server) places() map[string]place {
 		ui.PathLaunchChoose:                 {post: s.launchChoose},
 		ui.PathLaunchOpen:                   {post: s.launchOpen},
 	}
+	maps.Copy(all, s.ownPlaces())
+	return all
 }
 
 // Serve answers one request. The Answer's Events must be on record before its

@@ -84,22 +84,25 @@ func (s *Server) sessionEnd(x session, now time.Time) time.Time {
 	return idle
 }
 
-// begin starts a session, under a name that nobody knew before: one that was set
-// in the browser beforehand is worth nothing (session fixation). What was there
+// begin starts a session, or goes on with the one of its ID, under a name that
+// nobody knew before: one that was set in the browser beforehand is worth nothing (session fixation). What was there
 // ends; when it was the same person's, it goes on under its sid, for they have
 // only shown once more who they are.
 func (s *Server) begin(ctx context.Context, req transport.WebRequest, x session) (transport.Cookie, error) {
-	secret, now, old, id := token(), s.now(), "", handle()
+	secret, now, old := token(), s.now(), ""
 	if cookie := req.Cookies[sessionCookie]; cookie != "" {
 		old = hashName(cookie)
 		switch e, err := sessions.Load(ctx, s.vault, old); {
-		case err == nil && e.Value.Person == x.Person && e.Value.Epoch == x.Epoch:
-			id = e.Value.ID
+		case err == nil && x.ID == "" && e.Value.Person == x.Person && e.Value.Epoch == x.Epoch:
+			x.ID = e.Value.ID
 		case err != nil && !errors.Is(err, vault.ErrAbsent):
 			return transport.Cookie{}, err
 		}
 	}
-	x.ID, x.Began, x.Seen, x.Address = id, now, now, req.Peer
+	if x.ID == "" {
+		x.ID = handle()
+	}
+	x.Began, x.Seen, x.Address, x.Browser = now, now, req.Peer, browserName(req.Agent)
 	ops := []vault.Op{sessions.New(hashName(secret), x, s.sessionEnd(x, now), x.tags()...)}
 	if old != "" {
 		ops = append(ops, sessions.Drop(old))
