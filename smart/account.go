@@ -16,6 +16,9 @@ import (
 // own is what every page of a signed-in person carries.
 func (s *Server) own(req transport.WebRequest, p Person) ui.Common {
 	c := ui.Common{CSRF: s.ownCSRF(req), Person: p.Name}
+	if c.Person == "" {
+		c.Person = "you" // the form to sign out stands beside it
+	}
 	c.Menu.Launch = strings.HasPrefix(p.FHIRUser, "Practitioner")
 	c.Menu.Roles = s.mayAskRoles(p)
 	c.Menu.Admin = slices.ContainsFunc(p.Roles, func(role string) bool { return slices.Contains(s.opt.Administrators, role) })
