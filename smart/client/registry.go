@@ -79,6 +79,9 @@ func randomID() string {
 
 func bySecret(m Method) bool { return m == SecretBasic || m == SecretPost }
 
+// Check says what Register would of a client, and does nothing: *Invalid.
+func (r *Registry) Check(c Client) error { return r.check(c) }
+
 func (r *Registry) check(c Client) error {
 	lines := c.Check()
 	if c.KeysURL != "" && r.keys == nil {
