@@ -23,7 +23,7 @@ func (*AdminApps) about() about {
 
 // AdminAppForm registers an application. Its fields: name, publisher, uri, kind,
 // redirects (one a line), launch, signout, scopes (separated by spaces), jwks_uri,
-// jwks, certificate, reason.
+// jwks, certificate, organization and roles of a backend service, reason.
 type AdminAppForm struct {
 	Common
 	Name, Publisher, URI       string
@@ -31,6 +31,7 @@ type AdminAppForm struct {
 	Redirects, Launch, SignOut string
 	Scopes                     string
 	JWKSURI, JWKS, Certificate string
+	Organization, Roles        string // of a backend service
 	Reason                     string
 	TwoPersons                 bool // another administrator must approve
 }
@@ -109,6 +110,8 @@ type AdminPerson struct {
 	Roles      []HeldRole
 	Offer      []Choice // roles that can be given: the field role
 	Until      string   // as typed: a date
+	CanMail    bool     // another e-mail address can be asked for, which takes two
+	Email      string   // as typed
 	Reason     string
 	TwoPersons bool
 }
@@ -129,8 +132,10 @@ func (*AdminPerson) about() about {
 // Approvals lists changes that need a second person.
 type Approvals struct {
 	Common
-	Waiting []Change
-	Decided []Change
+	Waiting    []Change
+	Decided    []Change
+	Reason     string // for new keys, as typed
+	TwoPersons bool   // new keys take another person
 }
 
 // Change is something that somebody wants to change.

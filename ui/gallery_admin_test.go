@@ -26,7 +26,7 @@ func admins() []specimen {
 		{"admininvite", &ui.AdminInvite{Common: invite, Name: "New Person", Email: "new.person", FHIRUser: "Practitioner/x", Organization: "Organization/north", Roles: roles, TwoPersons: true}},
 		{"adminperson", &ui.AdminPerson{Common: admin(), Person: amy, Facts: []ui.Fact{{Label: "Signs in by", Values: []string{"password", "authenticator app"}}, {Label: "Organisation", Values: []string{"Organization/north"}}},
 			Roles: []ui.HeldRole{{Role: "physician", Since: at("2025-01-01 00:00"), By: "Robin Clark"}, {Role: "auditor", Since: at("2026-11-22 09:00"), Until: at("2026-11-22 17:00"), Reason: "Complaint 2026-118", By: "Robin Clark"}},
-			Offer: roles, Until: "2026-12-31", Reason: "Stand-in", TwoPersons: true}},
+			Offer: roles, Until: "2026-12-31", Reason: "Stand-in", TwoPersons: true, CanMail: true, Email: "susan@example.org"}},
 		{"adminperson-locked", &ui.AdminPerson{Common: admin(), Person: locked, Locked: true}},
 		{"approvals", &ui.Approvals{Common: admin(),
 			Waiting: []ui.Change{

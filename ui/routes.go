@@ -49,6 +49,8 @@ const (
 	PathAdminUnlock     = "/admin/people/unlock"    // POST person, lockreason
 	PathAdminRole       = "/admin/people/role"      // POST person, role, until, reason
 	PathAdminRoleEnd    = "/admin/people/role/end"  // POST person, role
+	PathAdminEmail      = "/admin/people/email"     // POST person, email, emailreason
+	PathAdminKeys       = "/admin/keys"             // POST reason: new signing keys
 	PathApprovals       = "/admin/approvals"        // GET
 	PathApprovalsDecide = "/admin/approvals/decide" // POST change, answer=approve|refuse, comment
 )
