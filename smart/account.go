@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"firebreak/smart/person"
@@ -21,7 +20,7 @@ func (s *Server) own(req transport.WebRequest, p Person) ui.Common {
 	}
 	c.Menu.Launch = strings.HasPrefix(p.FHIRUser, "Practitioner")
 	c.Menu.Roles = s.mayAskRoles(p)
-	c.Menu.Admin = slices.ContainsFunc(p.Roles, func(role string) bool { return slices.Contains(s.opt.Administrators, role) })
+	c.Menu.Admin = s.administers(p)
 	return c
 }
 
@@ -48,14 +47,20 @@ func (s *Server) ownForm(ctx context.Context, req transport.WebRequest) (form, v
 	if !ok {
 		return nil, vault.Entry[session]{}, Person{}, s.lostPage(req), false
 	}
+	e, p, a, ok := s.ownPosted(ctx, req, f["csrf"])
+	return f, e, p, a, ok
+}
+
+// ownPosted is who has posted a form of their own pages, which carries this token.
+func (s *Server) ownPosted(ctx context.Context, req transport.WebRequest, csrf string) (vault.Entry[session], Person, Answer, bool) {
 	e, p, err := s.session(ctx, req)
-	if errors.Is(err, vault.ErrAbsent) || err == nil && (!s.sameSite(req) || !same(f["csrf"], s.ownCSRF(req))) {
-		return nil, e, p, s.lostPage(req), false
+	if errors.Is(err, vault.ErrAbsent) || err == nil && (!s.sameSite(req) || !same(csrf, s.ownCSRF(req))) {
+		return e, p, s.lostPage(req), false
 	}
 	if err != nil {
-		return nil, e, p, s.troublePage(err), false
+		return e, p, s.troublePage(err), false
 	}
-	return f, e, p, Answer{}, true
+	return e, p, Answer{}, true
 }
 
 // account shows what was granted and how to take it back.

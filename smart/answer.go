@@ -34,6 +34,7 @@ type Event struct {
 	Scope        string
 	Patient      string // "Patient/…" of the launch context
 	About        string // another person or thing that it was done to
+	Reason       string // as the administrator who did it gave it, at most 300 characters
 }
 
 // problem is an error in OAuth's words (RFC 6749 section 5.2). Its description is

@@ -349,8 +349,8 @@ func (r *ownRig) refreshed(t testing.TB, refresh string) tokens {
 	return r.token(t, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}, "client_id": {"app"}})
 }
 
-// claims are those of a token.
-type claims struct {
+// said are those of a token.
+type said struct {
 	Sub, JTI, Grant, Sid string
 	Client               string `json:"client_id"`
 	Iat                  int64
@@ -359,7 +359,7 @@ type claims struct {
 	AuthTime             int64 `json:"auth_time"`
 }
 
-func read(t testing.TB, token string) (c claims) {
+func read(t testing.TB, token string) (c said) {
 	t.Helper()
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

@@ -60,6 +60,14 @@ type Options struct {
 	RequestableRoles []string
 	// Mail says that letters go out. Without it nobody is offered one.
 	Mail bool
+	// AdminACR is how strongly an administrator must have signed in [any sign-in].
+	AdminACR string
+	// TwoPersons is what takes a second administrator: "clients", "people", "keys",
+	// "policies". Clinical accounts, administrators and powerful applications
+	// always do.
+	TwoPersons []string
+	// Roles are those that administrators may give.
+	Roles []string
 
 	AccessLife  time.Duration // of access tokens, at most 1 h [30 min]
 	RefreshLife time.Duration // of refresh tokens from their last use [100 days]
@@ -198,6 +206,23 @@ func (s *Server) places() map[string]place {
 		ui.PathLaunch:                       {get: s.launchPage, post: s.launchSearch},
 		ui.PathLaunchChoose:                 {post: s.launchChoose},
 		ui.PathLaunchOpen:                   {post: s.launchOpen},
+		ui.PathAdminApps:                    {get: s.adminApps},
+		ui.PathAdminAppNew:                  {get: s.adminAppForm, post: s.adminAppNew},
+		ui.PathAdminApp:                     {get: s.adminApp},
+		ui.PathAdminAppDisable:              {post: s.adminAppDisable},
+		ui.PathAdminAppEnable:               {post: s.adminAppEnable},
+		ui.PathAdminAppSecret:               {post: s.adminAppSecret},
+		ui.PathAdminPeople:                  {get: s.adminPeople, post: s.adminPeopleFind},
+		ui.PathAdminInvite:                  {get: s.adminInvite, post: s.adminInvited},
+		ui.PathAdminPerson:                  {get: s.adminPerson},
+		ui.PathAdminLock:                    {post: s.adminLock},
+		ui.PathAdminUnlock:                  {post: s.adminUnlock},
+		ui.PathAdminRole:                    {post: s.adminRole},
+		ui.PathAdminRoleEnd:                 {post: s.adminRoleEnd},
+		ui.PathAdminEmail:                   {post: s.adminEmail},
+		ui.PathAdminKeys:                    {post: s.adminKeys},
+		ui.PathApprovals:                    {get: s.approvalsPage},
+		ui.PathApprovalsDecide:              {post: s.decide},
 	}
 	maps.Copy(all, s.ownPlaces())
 	return all

@@ -244,12 +244,17 @@ func (d *Directory) change(ctx context.Context, id ID, change func(*record) erro
 		if err != nil {
 			return record{}, err
 		}
-		was, before := e.Rev, e.Value.Account
+		was, before := e.Rev, e.Value
+		before.Keys = slices.Clone(before.Keys)
+		if before.TOTP != nil {
+			key := *before.TOTP
+			before.TOTP = &key
+		}
 		if err := change(&e.Value); err != nil {
 			return e.Value, err
 		}
 		ops := append([]vault.Op{accounts.Replace(e, d.tags(e.Value)...)}, more...)
-		err = d.vault.Apply(ctx, append(ops, d.ending(before, e.Value.Account)...)...)
+		err = d.vault.Apply(ctx, append(ops, d.ending(before, e.Value)...)...)
 		if !errors.Is(err, vault.ErrChanged) {
 			return e.Value, err
 		}

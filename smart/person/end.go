@@ -1,6 +1,7 @@
 package person
 
 import (
+	"bytes"
 	"slices"
 
 	"firebreak/vault"
@@ -12,13 +13,25 @@ import (
 func (d *Directory) Ends(with func(ID) []vault.Op) { d.ends = with }
 
 // ending are those changes, if there is a reason for them. Who has not taken up
-// the invitation has nothing to lose.
-func (d *Directory) ending(was, is Account) []vault.Op {
+// the invitation has nothing to lose, and who only adds a factor loses nothing.
+func (d *Directory) ending(was, is record) []vault.Op {
 	now := d.clock.Now()
 	held := is.RolesAt(now)
 	less := slices.ContainsFunc(was.RolesAt(now), func(role string) bool { return !slices.Contains(held, role) })
-	if d.ends == nil || !was.Accepted || was.Epoch == is.Epoch && was.Organization == is.Organization && !less {
+	other := was.Epoch != is.Epoch && !onlyAdded(was, is) || was.Organization != is.Organization
+	if d.ends == nil || !was.Accepted || !other && !less {
 		return nil
 	}
 	return d.ends(is.ID)
+}
+
+// onlyAdded reports whether all that proved the person before still does, they
+// are who they were, and there is one factor more.
+func onlyAdded(was, is record) bool {
+	kept := was.TOTP == nil || is.TOTP != nil && is.TOTP.Secret == was.TOTP.Secret
+	for _, k := range was.Keys {
+		kept = kept && slices.ContainsFunc(is.Keys, func(o credential) bool { return bytes.Equal(o.ID, k.ID) && o.Suspended == k.Suspended })
+	}
+	more := len(is.Keys) > len(was.Keys) || was.TOTP == nil && is.TOTP != nil
+	return kept && more && is.Hash == was.Hash && is.Email == was.Email && is.FHIRUser == was.FHIRUser && is.Disabled == was.Disabled
 }
