@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
+	"firebreak/smart"
 	"firebreak/smart/federation"
 )
 
@@ -26,6 +26,11 @@ type SmartConfig struct {
 	KeyFile string `koanf:"key_file"`
 	// Administrators are the roles that may register applications and people.
 	Administrators []string `koanf:"administrators"`
+	// AdminACR is how strongly they must have signed in to administer.
+	AdminACR string `koanf:"admin_acr"`
+	// TwoPersons is what takes a second administrator besides what always does:
+	// clients, people, keys, policies.
+	TwoPersons []string `koanf:"two_persons"`
 
 	AccessLife  Duration `koanf:"access_life"`
 	RefreshLife Duration `koanf:"refresh_life"`
@@ -72,7 +77,7 @@ type PurposeConfig struct {
 
 // defaultSmart is what holds for keys that are not given.
 func defaultSmart() SmartConfig {
-	return SmartConfig{Name: "Firebreak", Administrators: []string{"admin"}, Roles: RolesConfig{Clinical: []string{"physician", "nurse"}},
+	return SmartConfig{Name: "Firebreak", Administrators: []string{"admin"}, AdminACR: smart.ACRTwoFactors, Roles: RolesConfig{Clinical: []string{"physician", "nurse"}},
 		Purposes: []PurposeConfig{{"physician", "TREAT"}, {"nurse", "TREAT"}, {"patient", "PATRQT"}, {"security-officer", "HSYSADMIN"},
 			{"admin", "HSYSADMIN"}, {"system", "HRESCH"}}}
 }
@@ -119,6 +124,9 @@ func (c SmartConfig) purposes() map[string]string {
 func (c *Config) checkSmart(fault faultFunc) {
 	s := c.Smart
 	if !s.Enabled {
+		if len(s.TwoPersons) > 0 {
+			fault("smart.two_persons", "needs smart.enabled: without it there is nobody to approve")
+		}
 		return
 	}
 	if s.Issuer != "" {
@@ -137,9 +145,7 @@ func (c *Config) checkSmart(fault faultFunc) {
 	if s.KeyFile == "" && c.Store.Postgres != "" {
 		fault("smart.key_file", "must be set with store.postgres: all servers of one database need the same keys")
 	}
-	if len(s.Administrators) == 0 || slices.Contains(s.Administrators, "") {
-		fault("smart.administrators", "must name at least one role, and no empty one")
-	}
+	c.checkAdministration(fault)
 	for _, t := range []struct {
 		key       string
 		is        Duration

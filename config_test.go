@@ -142,7 +142,7 @@ issuers:
   - {name: a, audience: [b], jwks_url: "http://127.0.0.1:9/k", plain_loopback: true, algorithms: [RS256], leeway: 30s, max_key_age: 1h,
      fhir_bases: ["https://old.example.org/fhir"], claims: {client_id: c1, scope: c2, fhir_user: c3, patient: c4, organization: c5, roles: /c6, purpose: c7, acr: c8},
      require_type: true, introspection: {url: "http://127.0.0.1:9/i", client_id: c, key_file: secret, key_id: k, always: true, remember: 5s}}
-smart: {enabled: true, issuer: "https://id.example.org/auth", name: n, help: h, key_file: secret, administrators: [a], access_life: 2m, refresh_life: 3h, session_idle: 4m,
+smart: {enabled: true, issuer: "https://id.example.org/auth", name: n, help: h, key_file: secret, administrators: [a], admin_acr: "urn:firebreak:acr:3", two_persons: [clients, people, keys, policies], access_life: 2m, refresh_life: 3h, session_idle: 4m,
   session_life: 5h, key_period: 6h, passwords: {min_length: 14, breach_list: secret}, roles: {clinical: [b], just_in_time: [c], self_service: [c], max_just_in_time: 7h},
   purposes: [{role: d, purpose: TREAT}],
   providers: [{id: i, name: n, issuer: "http://127.0.0.1:9/o", client_id: c, private_key_file: secret, key_id: k, assertion_audience: token_endpoint, scopes: [s], acr_values: [v],
@@ -249,6 +249,9 @@ func TestWhatIsUnsafeOrUnknownStopsTheStart(t *testing.T) {
 		{"password variable empty", yaml + "store: {postgres: postgres://u@localhost/d, postgres_password_env: FIREBREAK_NO_SUCH}\n", "the variable it names is empty"},
 		{"plain origin", yaml + "allowed_origins: [http://app.example.org]\n", "allowed_origins"},
 		{"any origin", yaml + `allowed_origins: ["*"]` + "\n", "allowed_origins"},
+		{"weak administrators", yaml + "smart: {enabled: true, admin_acr: none}\n", "smart.admin_acr: must be one of"},
+		{"two persons for what nobody asks about", yaml + "smart: {enabled: true, two_persons: [coffee]}\n", "smart.two_persons: \"coffee\" must be one of"},
+		{"two persons and nobody to approve", yaml + "smart: {two_persons: [policies]}\n", "smart.two_persons: needs smart.enabled"},
 		{"negative limit", yaml + "limits: {body: -1}\n", "limits.body: must not be negative"},
 		{"burst of nothing", yaml + "limits: {per_client_burst: 1}\n", "limits.per_client_burst: needs limits.per_client"},
 		{"a person's burst of nothing", yaml + "limits: {per_person_burst: 1}\n", "limits.per_person_burst: needs limits.per_person"},

@@ -73,7 +73,8 @@ func (i *Instance) openIdentity() (*identity, error) {
 		return nil, err
 	}
 	id.smart, err = smart.New(smart.Options{Issuer: issuer, Base: i.base, Vault: id.vault, Clock: i.clock, Log: i.log, Clients: id.clients, Auth: auth,
-		Proofs: proofs, People: id.people, Federation: others, Chart: id.charts, Pages: pages, Purposes: c.purposes(), Administrators: c.Administrators,
+		Proofs: proofs, People: id.people, Federation: others, Chart: id.charts, Pages: pages, Purposes: c.purposes(), Administrators: c.Administrators, AdminACR: c.AdminACR,
+		TwoPersons: c.TwoPersons, Roles: c.offered(),
 		Mutual: i.mutual(at.Path), Outbound: client.Outbound{}.Client(10 * time.Second),
 		AccessLife: c.AccessLife.Duration, RefreshLife: c.RefreshLife.Duration, SessionIdle: c.SessionIdle.Duration,
 		SessionLife: c.SessionLife.Duration, KeyPeriod: c.KeyPeriod.Duration})
@@ -157,7 +158,7 @@ func (i *Instance) serveWeb(ctx context.Context, req transport.WebRequest) trans
 func (i *Instance) identityRecord(req transport.WebRequest, reply transport.WebReply, e smart.Event) audit.Record {
 	r := audit.Record{Kind: audit.Security, Visit: req.Visit, Time: i.clock.Now(), Tenant: i.cfg.Tenant, Subject: e.Person, Issuer: i.cfg.Smart.issuer(i.base),
 		FHIRUser: e.FHIRUser, Organization: e.Organization, Roles: e.Roles, ClientID: e.Client, JTI: e.TokenID, Peer: req.Peer, Server: i.base,
-		Interaction: e.What, Status: reply.Status, Detail: e.Why}
+		Interaction: e.What, Status: reply.Status, Detail: detail(e)}
 	if e.Failed {
 		r.Kind = audit.Denial
 	}
@@ -172,6 +173,18 @@ func (i *Instance) identityRecord(req transport.WebRequest, reply transport.WebR
 	}
 	r.Operation = strings.Join(about, "; ")
 	return r
+}
+
+// detail is why something was done: in our words, then in those of the
+// administrator who did it.
+func detail(e smart.Event) string {
+	switch {
+	case e.Reason == "":
+		return e.Why
+	case e.Why == "":
+		return "reason: " + e.Reason
+	}
+	return e.Why + "; reason: " + e.Reason
 }
 
 // isWeb tells which requests are not FHIR's: those for the authorization server.

@@ -41,7 +41,9 @@ type Instance struct {
 	journal   *audit.Log
 	store     *store.Store
 	policies  *authz.Policies
-	identity  *identity // the authorization server; nil without one
+	folder    *policyFolder
+	hold      *policyHold // of policies that are not approved; nil where one person does
+	identity  *identity   // the authorization server; nil without one
 	verifier  *authn.Verifier
 	server    *Server
 	operator  *Server // the same, for the operator's imports
@@ -78,7 +80,8 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *Instance, err e
 	if i.journal, err = audit.Open(cfg.Audit.Dir, audit.Options{Clock: i.clock.Now, SegmentSize: cfg.Audit.Segment}); err != nil {
 		return nil, fmt.Errorf("audit journal %s: %w", cfg.Audit.Dir, err)
 	}
-	if i.policies, err = authz.NewPolicies(newPolicyFolder(cfg).open); err != nil {
+	i.folder = newPolicyFolder(cfg)
+	if i.policies, err = authz.NewPolicies(i.openPolicies); err != nil {
 		return nil, fmt.Errorf("policies: %w", err)
 	}
 	// Binding settles the base, when the configuration leaves the port open;
@@ -105,6 +108,9 @@ func (i *Instance) assemble(ctx context.Context, newJournal bool) error {
 	if i.cfg.Smart.Enabled {
 		if i.identity, err = i.openIdentity(); err != nil {
 			return err
+		}
+		if err := i.holdPolicies(ctx); err != nil {
+			return fmt.Errorf("policies: %w", err)
 		}
 	}
 	if i.verifier, err = i.newVerifier(); err != nil {

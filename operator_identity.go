@@ -1,11 +1,14 @@
 package firebreak
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"firebreak/audit"
+	"firebreak/smart"
 	"firebreak/smart/client"
 	"firebreak/smart/person"
 	"firebreak/vault"
@@ -96,10 +99,39 @@ func (i *Instance) Accept(ctx context.Context, token, password string) error {
 	return i.operated(ctx, audit.Record{Interaction: string(e.Kind), Operation: "about=" + string(a.ID)})
 }
 
+// Administer does what the operator's commands ask for; peer is who called, for
+// the record. What was done is on record before anything of it is told, and while
+// the journal cannot be written, nothing is done.
+func (i *Instance) Administer(ctx context.Context, o smart.Operation, peer string) (smart.Operated, error) {
+	if i.identity == nil {
+		return smart.Operated{}, ErrNoIdentity
+	}
+	if err := i.journal.Failed(); err != nil {
+		return smart.Operated{}, err
+	}
+	out, err := i.identity.smart.Operate(ctx, o)
+	for _, e := range out.Events {
+		var about []string
+		for _, x := range [...][2]string{{"grant", e.Grant}, {"about", e.About}} {
+			if x[1] != "" {
+				about = append(about, x[0]+"="+x[1])
+			}
+		}
+		r := audit.Record{Interaction: e.What, ClientID: e.Client, Operation: strings.Join(about, "; "), Detail: detail(e), Peer: peer}
+		if err := i.operated(ctx, r); err != nil {
+			return smart.Operated{}, err
+		}
+	}
+	if err != nil {
+		return smart.Operated{Known: out.Known}, err
+	}
+	return out, nil
+}
+
 // operated puts an act of the operator's on record.
 func (i *Instance) operated(ctx context.Context, r audit.Record) error {
 	r.Kind, r.Visit, r.Time, r.Tenant = audit.Security, randomText(26), i.clock.Now(), i.cfg.Tenant
-	r.Subject, r.Issuer, r.Server, r.Peer = operatorName, "urn:firebreak:operator", i.base, "operator"
+	r.Subject, r.Issuer, r.Server, r.Peer = operatorName, "urn:firebreak:operator", i.base, cmp.Or(r.Peer, "operator")
 	q := inOrder{journal: i.journal}
 	for _, part := range r.Fit() {
 		q.begin(ctx, part.Append(nil))

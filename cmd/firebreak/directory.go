@@ -15,6 +15,7 @@ import (
 	"firebreak"
 	"firebreak/authn"
 	"firebreak/demo"
+	"firebreak/smart"
 )
 
 // A demo directory holds audit/ (the journal), store.db, tls/ and ca.pem,
@@ -195,6 +196,8 @@ func demoConfig(dir, base string) firebreak.Config {
 	cfg.LocalIssuer, cfg.LocalPurposes = dir, demoPurposes()
 	cfg.SampleApp = "chart-app"
 	cfg.Smart.Issuer = demoIssuer(base)
+	// The demo's administrator has a password and nothing else to sign in with.
+	cfg.Smart.AdminACR = smart.ACRPassword
 	cfg.Smart.Enabled, cfg.Smart.Name, cfg.Smart.Letters = true, "Firebreak demo", filepath.Join(dir, "letters")
 	return cfg
 }
