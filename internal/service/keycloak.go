@@ -94,10 +94,15 @@ func launchKeycloak(java, home, dir string) (*Keycloak, error) {
 	if err != nil {
 		return nil, err
 	}
+	trusted, err := authority()
+	if err != nil {
+		return nil, err
+	}
 	k := &Keycloak{url: "http://127.0.0.1:" + number}
 	cmd := exec.Command(java, keycloakArguments(dir)...)
 	cmd.Args = append(cmd.Args, "start", "--optimized", "--cache=local", "--http-enabled=true", "--hostname="+k.url,
-		"--http-host=127.0.0.1", "--http-port="+number)
+		"--http-host=127.0.0.1", "--http-port="+number,
+		"--truststore-paths="+trusted.CA)
 	cmd.Dir = dir
 	if k.program, err = run(dir, cmd); err != nil {
 		return nil, err

@@ -49,6 +49,10 @@ func startOIDCProvider() (*OIDCProvider, error) {
 	if err != nil {
 		return nil, err
 	}
+	trusted, err := authority()
+	if err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp("", "firebreak-provider-")
 	if err != nil {
 		return nil, err
@@ -60,7 +64,7 @@ func startOIDCProvider() (*OIDCProvider, error) {
 	defer said.Close()
 	// Packages are looked for from the working directory when the program is an argument.
 	cmd := exec.Command(node, "--input-type=module", "--eval", providerScript)
-	cmd.Dir, cmd.Stdout, cmd.Env = where, out, append(os.Environ(), "FIREBREAK_ACCOUNTS="+string(accounts))
+	cmd.Dir, cmd.Stdout, cmd.Env = where, out, append(os.Environ(), "FIREBREAK_ACCOUNTS="+string(accounts), "NODE_EXTRA_CA_CERTS="+trusted.CA)
 	p, err := run(dir, cmd)
 	_ = out.Close()
 	if err != nil {
