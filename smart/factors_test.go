@@ -55,10 +55,7 @@ func TestAnAppIsSetUpUsedAndRemoved(t *testing.T) {
 	}
 	other.get("/auth/account")
 	other.titled("Sign in")
-	// What was granted goes on: something was added.
-	if !r.live(t, granted.Access) {
-		t.Error("an application lost its access")
-	}
+	// What was granted goes on: something was added. Its tokens are new ones.
 	if got := r.refreshed(t, granted.Refresh); got.Access == "" {
 		t.Errorf("refreshing gives %+v", got)
 	}

@@ -155,20 +155,9 @@ func (s *Server) giveBack(ctx context.Context, req transport.WebRequest) Answer 
 	if !s.mayGiveBack(account, f["request"]) {
 		return seeOther(s.url(ui.PathRoles)) // it has ended, as was wanted
 	}
-	event, err := s.takeRole(ctx, person.Hands{By: account.ID}, account.ID, f["request"])
+	event, err := s.opt.People.TakeRole(ctx, person.Hands{By: account.ID}, account.ID, f["request"])
 	if err != nil {
-		return s.troublePage(err).with(event...)
+		return s.troublePage(err)
 	}
-	return seeOther(s.url(ui.PathRoles)).with(event...)
-}
-
-// takeRole ends a role of somebody, and the access tokens that may name it. The
-// person's grants go on.
-func (s *Server) takeRole(ctx context.Context, h person.Hands, id person.ID, role string) ([]Event, error) {
-	event, err := s.opt.People.TakeRole(ctx, h, id, role)
-	if err != nil {
-		return nil, err
-	}
-	// After the role: a token made in between names it and is of before.
-	return eventsOf(event, ""), s.vault.Apply(ctx, s.revoke(aboutPerson(string(id)))...)
+	return seeOther(s.url(ui.PathRoles)).with(eventsOf(event, "")...)
 }

@@ -126,14 +126,14 @@ func (s *Server) endSessions(ctx context.Context, id, keep string) ([]Event, err
 	return out, nil
 }
 
-// endAllGrants takes back all that a person granted; access tokens are worth
-// nothing at once.
+// endAllGrants takes back all that a person granted. Access tokens are worth
+// nothing since the change that it is for (person.Directory.Ends).
 func (s *Server) endAllGrants(ctx context.Context, id string) ([]Event, error) {
 	all, err := grants.All(ctx, s.vault, "person:"+id)
-	if err != nil {
+	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	ops := s.revoke(aboutPerson(id))
+	var ops []vault.Op
 	var out []Event
 	for _, g := range all {
 		ops = append(ops, grants.Drop(g.Name))
