@@ -117,6 +117,22 @@ func (v *Verifier) VerifyRequest(ctx context.Context, c Credentials) (Token, err
 	return e.token.clone(), nil
 }
 
+// Inspect is what a token says, for who is asked about it or takes it back (RFC
+// 7662, RFC 7009): nobody who has it need prove that it is theirs, for it opens
+// nothing here. Errors are VerifyRequest's.
+func (v *Verifier) Inspect(ctx context.Context, raw string) (Token, error) {
+	e, err := v.token(ctx, raw)
+	if err != nil {
+		return Token{}, err
+	}
+	if e.issuer.Live != nil {
+		if err := e.issuer.alive(ctx, e.token.clone()); err != nil {
+			return Token{}, err
+		}
+	}
+	return e.token.clone(), nil
+}
+
 // token is what the token says and whose it is, remembered or verified now. It
 // must not be changed: others may hold it.
 func (v *Verifier) token(ctx context.Context, raw string) (*entry, error) {

@@ -98,6 +98,15 @@ func (s *Server) refreshToken(id string, g Grant) string {
 	return body + "." + s.vault.Blind("refresh", body+"."+g.Salt)
 }
 
+// looksRefresh tells our refresh tokens from access tokens, which are JWTs: the
+// middle of three parts is a number.
+func looksRefresh(token string) bool {
+	_, rest, _ := strings.Cut(token, ".")
+	number, _, ok := strings.Cut(rest, ".")
+	_, err := strconv.Atoi(number)
+	return ok && err == nil
+}
+
 // refreshed is the grant that a refresh token is for. used says that the token is
 // genuine and of an earlier turn. ErrAbsent is the answer to everything else.
 func (s *Server) refreshed(ctx context.Context, refresh string) (e vault.Entry[Grant], used bool, err error) {

@@ -15,7 +15,17 @@ import (
 // Reader reads access tokens of this server as the resource server does.
 // authn.Verifier is one.
 type Reader interface {
-	Verify(ctx context.Context, authorization string) (authn.Token, error)
+	VerifyRequest(ctx context.Context, c authn.Credentials) (authn.Token, error)
+	Inspect(ctx context.Context, token string) (authn.Token, error)
+}
+
+// bearer is what a request came with, for its own URL.
+func (s *Server) bearer(req transport.WebRequest, path string) authn.Credentials {
+	c := authn.Credentials{Authorization: req.Authorization, Method: req.Method, URL: s.here(req, path), Certificate: thumbprint(req.Certificate)}
+	if req.DPoP != "" {
+		c.DPoP = []string{req.DPoP}
+	}
+	return c
 }
 
 // introspection is RFC 7662 section 2.2, with the launch context as in the token
@@ -67,14 +77,14 @@ func (s *Server) introspect(ctx context.Context, req transport.WebRequest) Answe
 func (s *Server) mayAsk(ctx context.Context, req transport.WebRequest, f form) (client.Client, string, *problem) {
 	denied := &problem{status: http.StatusUnauthorized, code: "invalid_token", text: "the access token is not accepted here",
 		challenge: `Bearer error="invalid_token"`}
-	if !strings.HasPrefix(strings.ToLower(req.Authorization), "bearer ") {
+	if scheme, _, _ := strings.Cut(req.Authorization, " "); !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") {
 		c, id, p := s.authenticate(ctx, req, f)
 		if p == nil && c.Kind == client.Public {
 			p = &problem{status: http.StatusUnauthorized, code: "invalid_client", text: "only applications with credentials may ask"}
 		}
 		return c, id, p
 	}
-	t, err := s.opt.Reader.Verify(ctx, req.Authorization)
+	t, err := s.opt.Reader.VerifyRequest(ctx, s.bearer(req, "/introspect"))
 	var refusal *authn.Refusal
 	if errors.As(err, &refusal) {
 		return client.Client{}, "", denied
@@ -91,10 +101,10 @@ func (s *Server) mayAsk(ctx context.Context, req transport.WebRequest, f form) (
 
 // about is what there is to say of a token; it is not active when there is nothing.
 func (s *Server) about(ctx context.Context, token string) (introspection, error) {
-	if strings.Count(token, ".") == 2 && !strings.HasPrefix(token, "eyJ") {
+	if looksRefresh(token) {
 		return s.aboutRefresh(ctx, token)
 	}
-	t, err := s.opt.Reader.Verify(ctx, "Bearer "+token)
+	t, err := s.opt.Reader.Inspect(ctx, token)
 	var refusal *authn.Refusal
 	if errors.As(err, &refusal) || err == nil && t.Issuer != s.opt.Issuer {
 		return introspection{}, nil
@@ -103,7 +113,10 @@ func (s *Server) about(ctx context.Context, token string) (introspection, error)
 		return introspection{}, err
 	}
 	out := introspection{Active: true, Scope: t.Scope, Client: t.ClientID, Subject: t.Subject, Issuer: t.Issuer, Audience: s.opt.Base, Type: "Bearer",
-		Expires: t.Expires.Unix(), Issued: t.IssuedAt.Unix(), ID: t.JTI, ACR: t.ACR}
+		Expires: t.Expires.Unix(), Issued: t.IssuedAt.Unix(), ID: t.JTI, ACR: t.ACR, Confirmation: boundTo(t.Confirmation.Key, t.Confirmation.Certificate)}
+	if t.Confirmation.Key != "" {
+		out.Type = "DPoP"
+	}
 	if t.FHIRUser != "" && has(t.Scope, "fhirUser") {
 		out.FHIRUser = s.opt.Base + "/" + t.FHIRUser
 	}
@@ -157,7 +170,7 @@ func (s *Server) revocation(ctx context.Context, req transport.WebRequest) Answe
 		done = done.with(Event{What: "revoke", Client: c.ID, Person: e.Value.Person, Grant: e.Name, Why: "the application gave it up"})
 	} else if miss != nil && !errors.Is(miss, vault.ErrAbsent) {
 		err = miss
-	} else if t, miss := s.opt.Reader.Verify(ctx, "Bearer "+token); miss == nil && t.ClientID == c.ID && t.Issuer == s.opt.Issuer {
+	} else if t, miss := s.opt.Reader.Inspect(ctx, token); miss == nil && t.ClientID == c.ID && t.Issuer == s.opt.Issuer {
 		ops := s.revoke(aboutToken(t.JTI))
 		err = s.vault.Apply(ctx, ops...)
 		done = done.with(Event{What: "revoke", Client: c.ID, Person: t.Subject, Grant: t.Grant, TokenID: t.JTI, Why: "the application gave it up"})
@@ -175,7 +188,7 @@ func (s *Server) userinfo(ctx context.Context, req transport.WebRequest) Answer 
 		denied.challenge = "Bearer"
 		return denied.answer()
 	}
-	t, err := s.opt.Reader.Verify(ctx, req.Authorization)
+	t, err := s.opt.Reader.VerifyRequest(ctx, s.bearer(req, "/userinfo"))
 	var refusal *authn.Refusal
 	switch {
 	case errors.As(err, &refusal), err == nil && t.Issuer != s.opt.Issuer:

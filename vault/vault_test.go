@@ -104,7 +104,8 @@ func TestAMissingKeyFileIsMadeOnlyWhenAskedFor(t *testing.T) {
 
 func TestBlindNamesTellUsesApart(t *testing.T) {
 	k := vault.RandomKeys()
-	if k.Blind("a", "bc") == k.Blind("ab", "c") || k.Blind("a", "b") != k.Blind("a", "b") || vault.RandomKeys().Blind("a", "b") == k.Blind("a", "b") {
+	once, again := k.Blind("a", "b"), k.Blind("a", "b")
+	if k.Blind("a", "bc") == k.Blind("ab", "c") || once != again || vault.RandomKeys().Blind("a", "b") == k.Blind("a", "b") {
 		t.Error("names are not of use, text and keys")
 	}
 	if strings.Contains(k.Blind("login", "anna"), "anna") {
