@@ -21,6 +21,9 @@ func TestInspectingNeedsNoProof(t *testing.T) {
 		t.Error("it is accepted without its proof")
 	}
 	for _, f := range d.forgeries() {
+		if strings.HasPrefix(f.name, "bound to a ") && (strings.HasSuffix(f.name, "not shown") || strings.HasSuffix(f.name, "sent as Bearer")) {
+			continue // good, but for the proof that is not asked for here
+		}
 		if _, err := d.v.Inspect(noContext, f.token); err == nil {
 			t.Errorf("%s: inspected", f.name)
 		}

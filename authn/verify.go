@@ -121,6 +121,9 @@ func (v *Verifier) VerifyRequest(ctx context.Context, c Credentials) (Token, err
 // 7662, RFC 7009): nobody who has it need prove that it is theirs, for it opens
 // nothing here. Errors are VerifyRequest's.
 func (v *Verifier) Inspect(ctx context.Context, raw string) (Token, error) {
+	if len(raw) > MaxTokenBytes {
+		return Token{}, invalidToken(tooLong)
+	}
 	e, err := v.token(ctx, raw)
 	if err != nil {
 		return Token{}, err

@@ -96,7 +96,7 @@ func (s *Server) launchOpen(ctx context.Context, req transport.WebRequest) Answe
 	if err != nil || r.LaunchURI == "" || !s.usable(r) {
 		return seeOther(s.url(ui.PathLaunch))
 	}
-	launch := Context{Patient: f["patient"], NeedBanner: new(bool)}
+	launch := Context{Patient: f["patient"], NeedBanner: new(bool), StyleURL: s.styleURL()}
 	*launch.NeedBanner = true
 	for _, e := range v.Encounters {
 		if e.Value == f["encounter"] && e.Value != "" {

@@ -185,6 +185,7 @@ func (s *Server) places() map[string]place {
 	all := map[string]place{
 		"/.well-known/openid-configuration": {get: s.openidConfiguration, readable: anyPage},
 		"/jwks":                             {get: s.jwks, readable: anyPage},
+		pathStyle:                           {get: s.styleJSON, readable: anyPage},
 		"/authorize":                        {get: s.authorize, post: s.authorize},
 		"/token":                            {post: s.token, readable: registered},
 		"/introspect":                       {post: s.introspect, readable: registered},
