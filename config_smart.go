@@ -46,6 +46,8 @@ type SmartConfig struct {
 	// Providers are other places to sign in at.
 	Providers []federation.Config `koanf:"providers"`
 
+	// Mail is the server that takes letters to people.
+	Mail MailConfig `koanf:"mail"`
 	// Letters is not a key: it is where the demo's letters are put, as files.
 	Letters string `koanf:"-"`
 }
@@ -67,6 +69,9 @@ type RolesConfig struct {
 	JustInTime    []string `koanf:"just_in_time"`
 	SelfService   []string `koanf:"self_service"`
 	MaxJustInTime Duration `koanf:"max_just_in_time"`
+	// SecondFactor roles are held by people who sign in with two factors: who has
+	// none sets one up at the sign-in.
+	SecondFactor []string `koanf:"second_factor"`
 }
 
 // PurposeConfig is the purpose of use of one role's requests.
@@ -166,6 +171,7 @@ func (c *Config) checkSmart(fault faultFunc) {
 		fault("smart.passwords.min_length", "must be 8 to 64; 0 means the default")
 	}
 	checkFile(fault, "smart.passwords.breach_list", s.Passwords.BreachList, false)
+	s.Mail.check(fault)
 	for n, p := range s.Providers {
 		p.Check(func(key, format string, args ...any) {
 			fault(fmt.Sprintf("smart.providers[%d].%s", n, key), format, args...)

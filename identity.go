@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -31,6 +29,8 @@ type identity struct {
 	smart   *smart.Server
 	charts  *chart
 	host    string // the issuer's, as requests name it
+	// closeMail waits for letters that are on their way.
+	closeMail func() error
 }
 
 // openIdentity puts the authorization server together. It can serve when it has
@@ -52,8 +52,13 @@ func (i *Instance) openIdentity() (*identity, error) {
 		return nil, err
 	}
 	issuer := c.issuer(i.base)
-	if id.people, err = person.New(id.vault, i.clock, i.mailer(), i.peopleOptions(issuer)); err != nil {
+	mailer, closeMail, err := i.mailer()
+	if err != nil {
 		return nil, err
+	}
+	id.closeMail = closeMail
+	if id.people, err = person.New(id.vault, i.clock, mailer, i.peopleOptions(issuer)); err != nil {
+		return nil, errors.Join(err, closeMail())
 	}
 	at, err := url.Parse(issuer)
 	if err != nil {
@@ -74,7 +79,7 @@ func (i *Instance) openIdentity() (*identity, error) {
 	}
 	id.smart, err = smart.New(smart.Options{Issuer: issuer, Base: i.base, Vault: id.vault, Clock: i.clock, Log: i.log, Clients: id.clients, Auth: auth,
 		Proofs: proofs, People: id.people, Federation: others, Chart: id.charts, Pages: pages, Purposes: c.purposes(), Administrators: c.Administrators, AdminACR: c.AdminACR,
-		TwoPersons: c.TwoPersons, Roles: c.offered(),
+		TwoPersons: c.TwoPersons, Roles: c.offered(), RequestableRoles: c.Roles.JustInTime, Mail: c.sendsLetters(),
 		Mutual: i.mutual(at.Path), Outbound: client.Outbound{}.Client(10 * time.Second),
 		AccessLife: c.AccessLife.Duration, RefreshLife: c.RefreshLife.Duration, SessionIdle: c.SessionIdle.Duration,
 		SessionLife: c.SessionLife.Duration, KeyPeriod: c.KeyPeriod.Duration})
@@ -107,11 +112,7 @@ func (i *Instance) peopleOptions(issuer string) person.Options {
 		},
 		MinLength: c.Passwords.MinLength, BreachFile: c.Passwords.BreachList, ClinicalRoles: c.Roles.Clinical, JustInTime: c.Roles.JustInTime,
 		SelfService: c.Roles.SelfService, MaxJustInTime: c.Roles.MaxJustInTime.Duration,
-		Aside: func(e person.Event, err error) {
-			if err != nil {
-				i.log.Error("a change of an account was not followed up", "error", err)
-			}
-		}}
+		SecondFactor: c.Roles.SecondFactor, Aside: i.aside}
 }
 
 // issuer is the authorization server as one whose tokens are accepted.
@@ -257,22 +258,4 @@ func (i *Instance) sweep(ctx context.Context) {
 			}
 		}
 	}
-}
-
-// mailer takes letters where the configuration says.
-func (i *Instance) mailer() person.Mailer { return letterFolder{i.cfg.Smart.Letters} }
-
-// letterFolder puts letters into files, for the demo and for sites without mail.
-type letterFolder struct{ dir string }
-
-// Post is person.Mailer's.
-func (l letterFolder) Post(m person.Letter) error {
-	if l.dir == "" {
-		return errors.New("there is no way to send letters: smart.mail is not configured")
-	}
-	if err := os.MkdirAll(l.dir, 0o700); err != nil {
-		return err
-	}
-	text := fmt.Sprintf("To: %s\nAbout: %s\nLogin: %s\nLink: %s\nUntil: %s\n", m.To, m.About, m.Login, m.Link, m.Until.UTC().Format(time.RFC3339))
-	return os.WriteFile(filepath.Join(l.dir, randomText(8)+".txt"), []byte(text), 0o600)
 }

@@ -273,7 +273,7 @@ func (i *Instance) Close() error {
 	var all []error
 	all = append(all, i.closeAll()...)
 	if i.identity != nil {
-		all = append(all, i.identity.people.Close())
+		all = append(all, i.identity.people.Close(), i.identity.closeMail())
 	}
 	if i.store != nil {
 		// Outcomes that are on record leave the outbox with a commit; this is one.

@@ -128,6 +128,9 @@ func (s *Server) showInvite(ctx context.Context, req transport.WebRequest, a adm
 		v.Roles = append(v.Roles, ui.Choice{Value: r, Text: roleName(r), Selected: slices.Contains(a.fields["role"], r)})
 	}
 	v.Errors = wrong
+	if !s.opt.Mail {
+		v.Notice = "This site sends no mail: who is invited gets no link."
+	}
 	if len(wrong) > 0 {
 		return s.page(http.StatusUnprocessableEntity, v)
 	}

@@ -161,6 +161,19 @@ func TestASiteWithoutMailSaysSo(t *testing.T) {
 	}
 }
 
+// TestAnAdministratorHearsThatNobodyGetsALink: an invitation that nobody receives
+// is no secret.
+func TestAnAdministratorHearsThatNobodyGetsALink(t *testing.T) {
+	for _, mail := range []bool{true, false} {
+		r := newOwnRig(t, func(o *smart.Options, p *person.Options) { o.Mail, p.SecondFactor = mail, nil })
+		b, _ := r.signedIn(t, person.Newcomer{Login: "robin", Roles: []person.RoleGrant{{Role: "admin"}}})
+		b.get("/auth" + ui.PathAdminInvite)
+		if got := strings.Contains(b.page, "This site sends no mail"); got == mail {
+			t.Errorf("with mail %v the page is %q:\n%s", mail, b.title(), mainOf(b.page))
+		}
+	}
+}
+
 func csrfHere(b *ownBrowser) string {
 	b.get("/auth/account")
 	return csrfOf(b)
