@@ -2,6 +2,7 @@ package smart
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"net/http"
@@ -33,13 +34,13 @@ func (s *Server) adminApps(ctx context.Context, req transport.WebRequest) Answer
 }
 
 func (s *Server) appLine(c client.Client) ui.AppLine {
-	l := ui.AppLine{ID: c.ID, Name: c.Name, Publisher: c.Publisher, Kind: kindOf(c), Status: "Active", Mark: ui.StatusGood, Since: c.Created}
+	l := ui.AppLine{ID: c.ID, Name: c.Name, Publisher: c.Publisher, Kind: KindOf(c), Status: "Active", Mark: ui.StatusGood, Since: c.Created}
 	switch {
 	case c.Disabled:
 		l.Status, l.Mark = "Disabled", ui.StatusBad
 	case !c.Live(s.now()):
 		l.Status, l.Mark = "Ended", ui.StatusBad
-	case len(dangers(c)) > 0:
+	case len(Dangers(c)) > 0:
 		l.Status, l.Mark = "Active, take care", ui.StatusWaiting
 	}
 	return l
@@ -125,6 +126,13 @@ func (s *Server) wrongApp(ctx context.Context, req transport.WebRequest, a admin
 	return s.showAppForm(ctx, req, a, wrong)
 }
 
+// newClientID is one of 64 random bits: it is no secret, but names nobody.
+func newClientID() string {
+	b := make([]byte, 8)
+	_, _ = rand.Read(b) // never fails
+	return "app-" + hex.EncodeToString(b)
+}
+
 // typedApp is the registration that a form describes.
 func (a administrator) typedApp() (client.Client, []ui.FieldError) {
 	var c client.Client
@@ -136,7 +144,7 @@ func (a administrator) typedApp() (client.Client, []ui.FieldError) {
 	if c.Kind == "" {
 		return c, []ui.FieldError{{Field: "kind", Text: "Choose how it proves who it is"}}
 	}
-	c.ID = "app-" + hex.EncodeToString([]byte(handle())[:8])
+	c.ID = newClientID()
 	c.Name, c.Publisher, c.Contact = strings.TrimSpace(a.form["name"]), strings.TrimSpace(a.form["publisher"]), strings.TrimSpace(a.form["uri"])
 	c.RedirectURIs, c.Scopes = a.words("redirects"), a.words("scopes")
 	c.LaunchURI, c.BackchannelLogoutURI = strings.TrimSpace(a.form["launch"]), strings.TrimSpace(a.form["signout"])
@@ -171,7 +179,7 @@ func (s *Server) adminApp(ctx context.Context, req transport.WebRequest) Answer 
 func (s *Server) showApp(ctx context.Context, req transport.WebRequest, a administrator, c client.Client, secret, notice string, wrong ...ui.FieldError) Answer {
 	by := s.nameOf(ctx, c.CreatedBy, map[string]string{})
 	v := &ui.AdminApp{Common: s.administration(ctx, req, a), App: s.appLine(c), Secret: secret, HasSecret: bySecret(c), Disabled: c.Disabled,
-		TwoPersons: c.Disabled && s.takesTwo(change{Kind: enableClient, Client: c}), Facts: append(s.clientFacts(c), ui.Fact{Label: "Registered by", Values: some(by)})}
+		TwoPersons: c.Disabled && s.takesTwo(change{Kind: enableClient, Client: c}), Facts: append(Describe(c), ui.Fact{Label: "Registered by", Values: some(by)})}
 	if notice != "" {
 		v.Notice = notice
 	}

@@ -127,7 +127,7 @@ func TestDangerousApplicationsSayWhy(t *testing.T) {
 		{"version 1", client.Client{Scopes: []string{"patient/*.write"}}, "wide: patient/*.write"},
 		{"one patient, reading", client.Client{Scopes: []string{"patient/*.rs", "patient/*.read", "patient/Observation.cruds", "openid"}}, ""},
 	} {
-		got := strings.Join(dangers(c.is), "; ")
+		got := strings.Join(Dangers(c.is), "; ")
 		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}

@@ -49,7 +49,7 @@ func (c change) title() string {
 func (s *Server) facts(ctx context.Context, c change) []ui.Fact {
 	switch c.Kind {
 	case registerClient, enableClient, newSecret:
-		return append([]ui.Fact{{Label: "Client id", Values: some(c.Client.ID)}, {Label: "Kind", Values: []string{kindOf(c.Client)}}}, s.clientFacts(c.Client)...)
+		return append([]ui.Fact{{Label: "Client id", Values: some(c.Client.ID)}, {Label: "Kind", Values: []string{KindOf(c.Client)}}}, Describe(c.Client)...)
 	case invitePerson:
 		n := c.Newcomer
 		return []ui.Fact{{Label: "Name", Values: some(n.Display)}, {Label: "User name", Values: some(n.Login)}, {Label: "The invitation goes to", Values: some(n.Email)},
@@ -121,8 +121,8 @@ func (s *Server) policyFacts(ctx context.Context, p PolicyTexts) []ui.Fact {
 	return out
 }
 
-// dangers are what to think about twice before an application is let in.
-func dangers(c client.Client) []string {
+// Dangers are what to think about twice before an application is let in.
+func Dangers(c client.Client) []string {
 	var out []string
 	if c.Kind == client.System {
 		out = append(out, "It acts for itself: no person stands behind its requests, and its roles are its rights")
@@ -150,8 +150,8 @@ func wideScope(scope string) bool {
 	return context != "patient" || letters == "write" || letters == "*" || letters != "read" && strings.ContainsAny(letters, "cud")
 }
 
-// kindOf is an application's kind in words.
-func kindOf(c client.Client) string {
+// KindOf is an application's kind in words.
+func KindOf(c client.Client) string {
 	by := map[client.Method]string{client.SecretBasic: "by secret", client.SecretPost: "by secret", client.PrivateKeyJWT: "by key", client.TLS: "by certificate"}[c.Method]
 	switch {
 	case c.Kind == client.System:
@@ -164,10 +164,10 @@ func kindOf(c client.Client) string {
 	return "Confidential, " + by
 }
 
-// clientFacts are a registration in words.
-func (s *Server) clientFacts(c client.Client) []ui.Fact {
+// Describe is a registration in words.
+func Describe(c client.Client) []ui.Fact {
 	out := []ui.Fact{}
-	if d := dangers(c); len(d) > 0 {
+	if d := Dangers(c); len(d) > 0 {
 		out = append(out, ui.Fact{Label: "Take care", Values: d})
 	}
 	add := func(label string, values ...string) {

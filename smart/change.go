@@ -118,10 +118,8 @@ func (s *Server) sound(ctx context.Context, h person.Hands, c change) error {
 	}
 	switch c.Kind {
 	case registerClient:
-		if c.Client.ID != "" {
-			if _, err := s.opt.Clients.Load(ctx, c.Client.ID); err == nil {
-				return client.ErrExists
-			}
+		if _, err := s.opt.Clients.Load(ctx, c.Client.ID); err == nil {
+			return client.ErrExists
 		}
 		return s.opt.Clients.Check(c.Client)
 	case invitePerson:

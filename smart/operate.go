@@ -76,6 +76,9 @@ func (s *Server) Operate(ctx context.Context, o Operation) (Operated, error) {
 func (s *Server) operate(ctx context.Context, o Operation) (Operated, error) {
 	switch o.Task {
 	case AddClient:
+		if o.Client.ID == "" {
+			o.Client.ID = newClientID()
+		}
 		return s.operated(s.make(ctx, operator, change{Kind: registerClient, Client: o.Client}))
 	case ListClients, ShowClient, DisableClient, EnableClient, RotateSecret:
 		return s.operateClient(ctx, o)
