@@ -19,23 +19,27 @@ import (
 
 	"firebreak"
 	"firebreak/audit"
+	"firebreak/smart"
 )
 
 // The admin socket, DIR/admin.sock, lets the operator's commands work on a
 // running directory. Whoever connects must be the user who runs the server (or
 // root): the kernel says who it is (SO_PEERCRED), and the socket has mode 0600.
-// One connection is one call: a line of JSON, then the bytes of a Bundle or of a
-// request's body; the answer is a line of JSON. It has no way to read a record.
+// One connection is one call: a line of JSON, then the bytes of a Bundle, of a
+// request's body or of a task; the answer is a line of JSON. It has no way to read a record.
 
 // operator is what the commands ask: the instance itself, or one that runs.
 type operator interface {
 	Import(ctx context.Context, in firebreak.Import) (firebreak.Imported, error)
 	Explain(ctx context.Context, q firebreak.Question) (string, error)
 	Knows(ctx context.Context, reference string) (bool, error)
+	// Administer's peer is for the record; another process's is who the kernel
+	// says it is.
+	Administer(ctx context.Context, o smart.Operation, peer string) (smart.Operated, error)
 }
 
 type call struct {
-	Do            string // "import", "explain", "knows"
+	Do            string // "import", "explain", "knows", "administer"
 	Authorization string
 	Method        string
 	Target        string
@@ -49,6 +53,7 @@ type result struct {
 	Text     string
 	Known    bool
 	Imported firebreak.Imported
+	Operated smart.Operated
 }
 
 const (
@@ -158,6 +163,14 @@ func perform(ctx context.Context, op operator, in call, body []byte, peer string
 		out.Text, err = op.Explain(ctx, firebreak.Question{Authorization: in.Authorization, Method: in.Method, Target: in.Target, Body: body})
 	case "knows":
 		out.Known, err = op.Knows(ctx, in.Target)
+	case "administer":
+		var o smart.Operation
+		if json.Unmarshal(body, &o) != nil {
+			return result{Error: "the running server does not understand this call; is it of another version?"}
+		}
+		out.Operated, err = op.Administer(ctx, o, peer)
+		err = mend(err, out.Operated.Known)
+		out.Operated.Events = nil // they are on record
 	default:
 		err = errors.New("the running server does not know this call; is it of another version?")
 	}
@@ -217,6 +230,15 @@ func (r remote) Explain(ctx context.Context, q firebreak.Question) (string, erro
 func (r remote) Knows(ctx context.Context, reference string) (bool, error) {
 	out, err := r.call(ctx, call{Do: "knows", Target: reference}, nil)
 	return out.Known, err
+}
+
+func (r remote) Administer(ctx context.Context, o smart.Operation, _ string) (smart.Operated, error) {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return smart.Operated{}, err
+	}
+	out, err := r.call(ctx, call{Do: "administer"}, body)
+	return out.Operated, err
 }
 
 // reach is the operator of a directory: the server that runs on it, or the

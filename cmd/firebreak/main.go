@@ -2,7 +2,7 @@
 //
 // It holds flags, texts and files; what happens to a request is in package
 // firebreak, and every change this command makes goes through there. Its one
-// surprise: import and explain work on a running directory too, by the socket
+// surprise: import, explain and administration work on a running directory too, by the socket
 // DIR/admin.sock, which answers the operating system's user that started the
 // server and nobody else.
 package main
@@ -41,7 +41,11 @@ type commands struct {
 	Audit   struct {
 		Verify verifyCommand `cmd:"" help:"Check that no record of the journal was altered, removed or reordered."`
 	} `cmd:"" help:"Work on the audit journal."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Client    clientCommands    `cmd:"" help:"Register applications, and end what they may do."`
+	Person    personCommands    `cmd:"" help:"Invite people, lock their accounts, give and end roles."`
+	Keys      keysCommands      `cmd:"" help:"Make the keys that sign tokens anew."`
+	Approvals approvalsCommands `cmd:"" help:"See which changes wait for a second administrator."`
+	Version   versionCommand    `cmd:"" help:"Print the version."`
 
 	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 }
