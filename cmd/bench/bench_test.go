@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"firebreak/internal/service"
 )
 
 // TestMain lets the test's binary be the servers under measurement, as the
@@ -17,7 +19,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	service.Main(m)
 }
 
 // TestEachPartMeasuresWhatItNames runs the benchmarks on small data: every part
@@ -25,7 +27,7 @@ func TestMain(m *testing.M) {
 // It bounds no time.
 func TestEachPartMeasuresWhatItNames(t *testing.T) {
 	var out bytes.Buffer
-	b := &bench{out: &out, dir: t.TempDir(), smallest: 500, largest: 5000, seconds: 100 * time.Millisecond}
+	b := &bench{out: &out, dir: t.TempDir(), smallest: 500, largest: 5000, seconds: 100 * time.Millisecond, rounds: 1, exchanges: 50}
 	for _, p := range b.parts() {
 		out.Reset()
 		if err := p.run(); err != nil {
@@ -59,6 +61,41 @@ var wanted = map[string][]string{
 	"totals":   {`\| type \| all, unrestricted \| total 4900 \|`, `\| code, 5 % \| 24 % \| total ` + some + ` \|`},
 	"policies": {`\| 10 \| `, `\| 10000 \| `},
 	"start":    {`ready after \[` + some},
+	"tokens":   tokenRows("SQLite", `\| alone \| `+some, `\| 24 at once \| `+some+` ms .* statuses map\[.*303:`+some, `with the authorization server ready after \[`+some),
+}
+
+// tokenRows are the lines of one store in the tokens part, and more.
+func tokenRows(store string, more ...string) []string {
+	const figures = ` \| ` + some + ` \| ` + some + ` µs \| .* ms \| .* ms \|`
+	return append(more,
+		`\| `+store+` \| read \| not verified`+figures+` 1.00 \|`,
+		`\| `+store+` \| read \| a configured issuer's`+figures,
+		`\| `+store+` \| read \| our own`+figures,
+		`\| `+store+` \| private_key_jwt \| RS384`+figures+` `+some+` \| `+some+` \+ `+some+` µs \|`,
+		`\| `+store+` \| private_key_jwt \| ES384`+figures+` `+some+` \| `+some+` \+ `+some+` µs \|`,
+		`\| `+store+` \| code \| an id token too`+figures,
+		`\| `+store+` \| refresh \| access and refresh token`+figures,
+		`\| `+store+` \| introspect \| a person's token`+figures)
+}
+
+// TestTokensAreMeasuredOnPostgres: what all servers of a database ask it about
+// tokens is measured there too.
+func TestTokensAreMeasuredOnPostgres(t *testing.T) {
+	var out bytes.Buffer
+	b := &bench{out: &out, dir: t.TempDir(), smallest: 500, seconds: 100 * time.Millisecond, rounds: 1, exchanges: 50, postgres: service.Postgres(t)}
+	s, err := b.newSite("PostgreSQL", b.postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if err := s.measure(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range tokenRows("PostgreSQL") {
+		if !regexp.MustCompile(`(?m)^` + want).MatchString(out.String()) {
+			t.Errorf("printed no line like %s:\n%s", want, out.String())
+		}
+	}
 }
 
 // TestTotalsFollowWhatTheCallerSees: a caller who sees more counts more, so the

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"firebreak/authn"
 )
 
@@ -29,7 +31,11 @@ type child struct {
 func (b *bench) spawn(kind, dir, world, body string) (*child, error) {
 	args := []string{"server", "-kind", kind, "-dir", dir, "-world", world, "-body", body}
 	if b.profiles != "" {
-		args = append(args, "-profile", filepath.Join(b.profiles, kind+".prof"))
+		name := kind
+		if isDatabase(world) {
+			name += "-postgres"
+		}
+		args = append(args, "-profile", filepath.Join(b.profiles, name+".prof"))
 	}
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Stderr = os.Stderr
@@ -53,18 +59,22 @@ func (c *child) stop() {
 	_ = c.cmd.Wait()
 }
 
-// cpu is the processor time the child has used, memory its resident bytes.
-func (c *child) cpu() time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
-	if err != nil {
+// cpu is the processor time that the child has used, by its clock as
+// clock_getcpuclockid(3) makes it from a process id.
+func (c *child) cpu() time.Duration { return cpuOf(^c.cmd.Process.Pid<<3 | 2) }
+
+// ownCPU is the processor time that this process has used.
+func ownCPU() time.Duration { return cpuOf(unix.CLOCK_PROCESS_CPUTIME_ID) }
+
+func cpuOf(clock int) time.Duration {
+	var t unix.Timespec
+	if unix.ClockGettime(int32(clock), &t) != nil {
 		return 0
 	}
-	f := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	user, _ := strconv.Atoi(f[11])
-	sys, _ := strconv.Atoi(f[12])
-	return time.Duration(user+sys) * 10 * time.Millisecond // USER_HZ is 100 on Linux
+	return time.Duration(t.Nano())
 }
 
+// memory is the child's resident bytes.
 func (c *child) memory() int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", c.cmd.Process.Pid))
 	if err != nil {

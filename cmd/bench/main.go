@@ -25,15 +25,17 @@ func main() {
 	}
 	dir := flag.String("dir", filepath.Join(os.TempDir(), "firebreak-bench"), "where stores are kept between runs")
 	largest := flag.Int("n", 100_000, "largest data set, in resources; steps of ten from 10 000")
-	only := flag.String("only", "", "comma-separated parts: http, create, search, totals, policies, start")
+	only := flag.String("only", "", "comma-separated parts: http, create, search, totals, policies, start, tokens")
 	seconds := flag.Duration("t", 5*time.Second, "time of each measurement over HTTP")
-	requests := flag.String("requests", "", "of the http part: only requests whose name begins with this")
+	requests := flag.String("requests", "", "of the http and tokens parts: only requests whose name begins with this")
 	profiles := flag.String("profiles", "", "folder for CPU profiles of the servers")
+	postgres := flag.String("postgres", "", "of the tokens part: URL of a PostgreSQL database that may be filled")
 	flag.Parse()
 	if err := os.MkdirAll(*dir, 0o700); err != nil {
 		fail(err)
 	}
-	b := &bench{out: os.Stdout, dir: *dir, smallest: 10_000, largest: *largest, seconds: *seconds, profiles: *profiles, requests: *requests}
+	b := &bench{out: os.Stdout, dir: *dir, smallest: 10_000, largest: *largest, seconds: *seconds, profiles: *profiles, requests: *requests, postgres: *postgres,
+		rounds: 5, exchanges: 1000}
 	for _, part := range b.parts() {
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), part.name) {
 			continue
@@ -58,6 +60,10 @@ type bench struct {
 	// profiles is where the servers write CPU profiles, or "".
 	profiles string
 	requests string
+	postgres string
+	// rounds is how often the tokens part takes each measurement, exchanges how many
+	// assertions are exchanged in one.
+	rounds, exchanges int
 }
 
 // part is one group of measurements, which prints its own tables.
@@ -67,7 +73,7 @@ type part struct {
 }
 
 func (b *bench) parts() []part {
-	return []part{{"http", b.http}, {"create", b.create}, {"search", b.search}, {"totals", b.totals}, {"policies", b.policies}, {"start", b.start}}
+	return []part{{"http", b.http}, {"create", b.create}, {"search", b.search}, {"totals", b.totals}, {"policies", b.policies}, {"start", b.start}, {"tokens", b.tokens}}
 }
 
 // sizes are the data sets: the smallest and steps of ten up to the largest.

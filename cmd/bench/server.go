@@ -22,17 +22,18 @@ import (
 	"firebreak/clock"
 	"firebreak/fhir"
 	"firebreak/gate"
-	"firebreak/store"
 	"firebreak/transport"
 )
 
 // serverMain is one server under measurement, in a process of its own so that
 // its CPU and memory can be told from the client's: "bare" answers the same
 // bytes with net/http alone, "secure" is Firebreak whole, "open" is Firebreak
-// with the gate permitting all, tokens unread and no journal on disk.
+// with the gate permitting all, tokens unread and no journal on disk, "unread" is
+// whole but for the tokens, and "authorization" has the authorization server, whose
+// parties "authorization-new" registers first.
 func serverMain(args []string) error {
 	fs := flag.NewFlagSet("server", flag.ContinueOnError)
-	kind := fs.String("kind", "", "bare, secure or open")
+	kind := fs.String("kind", "", "bare, secure, open, unread, authorization or authorization-new")
 	dir := fs.String("dir", "", "directory")
 	world := fs.String("world", "", "store")
 	profile := fs.String("profile", "", "write a CPU profile of the server here")
@@ -57,10 +58,13 @@ func serverMain(args []string) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if *kind == "bare" {
+	switch *kind {
+	case "bare":
 		return bare(ctx, *dir, *bytes)
+	case "authorization", "authorization-new":
+		return authorizationServer(ctx, *dir, *world, *kind == "authorization-new")
 	}
-	return whole(ctx, *kind == "secure", *dir, *world)
+	return whole(ctx, *kind, *dir, *world)
 }
 
 func bare(ctx context.Context, dir, file string) error {
@@ -97,8 +101,8 @@ func (anybody) Authenticate(context.Context, *fhir.Request) (gate.Identity, erro
 	return identity("dr-south", "Organization/south", "user/*.cruds", "physician"), nil
 }
 
-func whole(ctx context.Context, secure bool, dir, world string) error {
-	st, err := store.OpenSQLite(ctx, world, store.Options{Clock: clock.System{}})
+func whole(ctx context.Context, kind, dir, world string) error {
+	st, err := openWorld(ctx, world)
 	if err != nil {
 		return err
 	}
@@ -112,6 +116,7 @@ func whole(ctx context.Context, secure bool, dir, world string) error {
 	base := "https://" + addr + "/fhir"
 	var journal firebreak.Journal = &forgetful{}
 	var who firebreak.Authenticator = anybody{}
+	secure := kind != "open"
 	if secure {
 		log, err := audit.Open(filepath.Join(dir, "audit"), audit.Options{Clock: clock.System{}.Now})
 		if err != nil {
@@ -128,6 +133,9 @@ func whole(ctx context.Context, secure bool, dir, world string) error {
 			return err
 		}
 		who = firebreak.Bearer{Verifier: v, Tenant: "main"}
+		if kind == "unread" {
+			who = unread{}
+		}
 	}
 	s, err := pipeline(st, secure, journal, who, base)
 	if err != nil {
