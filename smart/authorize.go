@@ -2,6 +2,7 @@ package smart
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -44,7 +45,11 @@ type flow struct {
 	// Anew says that whoever is signed in wants to sign in as somebody else.
 	Anew    bool
 	Notice  string // a literal, for the sign-in page
+	// Raises is the session that a factor is added to, by its sid, where this flow
+	// only does that.
+	Raises  string
 	Patient string // chosen
+	Subject string // who it must be, by id_token_hint
 }
 
 var flows = vault.Of[flow]("flow")
@@ -64,6 +69,9 @@ func (f flow) asks(prompt string) bool {
 	return false
 }
 
+// wantsFresh reports whether the application wants the person to be asked again.
+func (f flow) wantsFresh() bool { return f.asks("login") || f.asks("select_account") || f.MaxAge >= 0 }
+
 // authorize is the authorization endpoint (RFC 6749 section 3.1). It takes the
 // request down and sends the browser on: from there on nothing that an
 // application or a link says has a say any more, and the browser's next request
@@ -82,9 +90,9 @@ func (s *Server) authorize(ctx context.Context, req transport.WebRequest) Answer
 	if !ok {
 		return s.refusePage(req, "the request is malformed, or has a parameter twice")
 	}
-	c, err := s.client(ctx, f["client_id"])
-	if err != nil || !s.usable(c) {
-		return s.refusePage(req, "the application is not known here")
+	c, err := s.usableClient(ctx, f["client_id"])
+	if err != nil {
+		return s.orUnknown(req, err)
 	}
 	uri := f["redirect_uri"]
 	if uri == "" || !client.RedirectAllowed(c, uri) {
@@ -92,6 +100,9 @@ func (s *Server) authorize(ctx context.Context, req transport.WebRequest) Answer
 			Event{What: "authorize", Failed: true, Client: c.ID, Why: "redirect_uri is not registered"})
 	}
 	fl, p := s.asked(f, c)
+	if p == nil {
+		fl.Subject, p = s.hinted(ctx, f["id_token_hint"], c)
+	}
 	if p != nil {
 		return s.backTo(uri, url.Values{"error": {p.code}, "error_description": {p.text}}, f["state"]).with(p.failed(Event{What: "authorize", Client: c.ID}))
 	}
@@ -106,6 +117,40 @@ func (s *Server) start(ctx context.Context, f flow) Answer {
 		return s.troublePage(err)
 	}
 	return seeOther(s.url("/flow")+"?id="+id, transport.Cookie{Name: flowPrefix + id, Value: secret, Life: flowLife, Lax: true})
+}
+
+// usableClient is an application that may start; vault.ErrAbsent when it is none.
+func (s *Server) usableClient(ctx context.Context, id string) (client.Client, error) {
+	c, err := s.client(ctx, id)
+	if err == nil && !s.usable(c) {
+		err = vault.ErrAbsent
+	}
+	return c, err
+}
+
+// orUnknown is the page for an application that is not there, which is something
+// else than not being able to look.
+func (s *Server) orUnknown(req transport.WebRequest, err error) Answer {
+	if errors.Is(err, vault.ErrAbsent) {
+		return s.refusePage(req, "the application is not known here")
+	}
+	return s.troublePage(err)
+}
+
+// hinted is whom an id token of the application's says it is about (OpenID
+// Connect Core 1.0 section 3.1.2.1, id_token_hint).
+func (s *Server) hinted(ctx context.Context, hint string, c client.Client) (string, *problem) {
+	if hint == "" {
+		return "", nil
+	}
+	claims, ok, err := s.readIDToken(ctx, hint)
+	if err != nil {
+		return "", s.trouble(err)
+	}
+	if !ok || claims.Audience != c.ID {
+		return "", bad("invalid_request", "id_token_hint is no id token that was issued to the application")
+	}
+	return claims.Subject, nil
 }
 
 // usable reports whether an application may start at all.

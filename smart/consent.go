@@ -17,8 +17,8 @@ import (
 func (s *Server) consentView(ctx context.Context, req transport.WebRequest, e vault.Entry[flow], p Person, c client.Client, launch Context, asked scope.Request) (*ui.Consent, error) {
 	v := &ui.Consent{Common: s.common(req, e, p), App: c.Name, Publisher: c.Publisher}
 	// Who is at the screen is part of what the answer is to: another person's
-	// sign-in meanwhile makes the page worthless.
-	v.CSRF = s.consentCSRF(req, e.Name)
+	// sign-in meanwhile, or another patient, makes the page worthless.
+	v.CSRF = s.consentCSRF(req, e)
 	if u, err := url.Parse(e.Value.RedirectURI); err == nil {
 		v.ReturnsTo = u.Host
 		if u.Host == "" {
@@ -58,8 +58,8 @@ func choice(c scope.Choice) ui.ScopeChoice {
 	return out
 }
 
-func (s *Server) consentCSRF(req transport.WebRequest, id string) string {
-	return s.vault.Blind("csrf", id+"\x1f"+req.Cookies[flowPrefix+id]+"\x1f"+req.Cookies[sessionCookie])
+func (s *Server) consentCSRF(req transport.WebRequest, e vault.Entry[flow]) string {
+	return s.vault.Blind("csrf", e.Name+"\x1f"+req.Cookies[flowPrefix+e.Name]+"\x1f"+req.Cookies[sessionCookie]+"\x1f"+e.Value.Patient)
 }
 
 // consent is the answer to a consent page.
@@ -69,7 +69,7 @@ func (s *Server) consent(ctx context.Context, req transport.WebRequest) Answer {
 		return s.lostPage(req)
 	}
 	e, err := s.flowOf(ctx, req, f["flow"])
-	if err == nil && (!s.sameSite(req) || !same(f["csrf"], s.consentCSRF(req, e.Name))) {
+	if err == nil && (!s.sameSite(req) || !same(f["csrf"], s.consentCSRF(req, e))) {
 		err = errBrowser
 	}
 	if err != nil {
@@ -85,9 +85,9 @@ func (s *Server) consent(ctx context.Context, req transport.WebRequest) Answer {
 	if err != nil {
 		return s.troublePage(err)
 	}
-	c, err := s.client(ctx, e.Value.Client)
-	if err != nil || !s.usable(c) {
-		return s.refusePage(req, "the application is not known here")
+	c, err := s.usableClient(ctx, e.Value.Client)
+	if err != nil {
+		return s.orUnknown(req, err)
 	}
 	launch, ask, p := s.launchContext(ctx, e, c, person)
 	if p != nil {

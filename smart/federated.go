@@ -61,7 +61,7 @@ func (s *Server) goAway(ctx context.Context, req transport.WebRequest) Answer {
 	if err != nil {
 		return s.orLost(req, err)
 	}
-	ask := federation.Ask{Fresh: e.Value.asks("login") || e.Value.asks("select_account"), Login: e.Value.Hint}
+	ask := federation.Ask{Fresh: e.Value.wantsFresh(), Login: e.Value.Hint}
 	if len(e.Value.ACR) > 0 {
 		ask.ACR = e.Value.ACR[0]
 	}
@@ -121,13 +121,20 @@ func (s *Server) comeBack(ctx context.Context, req transport.WebRequest, id stri
 	if err != nil {
 		return s.troublePage(err)
 	}
+	if e.Value.wantsFresh() && there.AuthTime.Before(e.Value.Began.Add(-minute)) { // clocks may differ by that
+		return s.failedThere(req, e, Event{What: "sign-in-refused", Failed: true, Person: p.ID, Client: e.Value.Client, Why: "the provider did not ask again who it is"})
+	}
+	left, err := s.makeWay(ctx, req, p.ID)
+	if err != nil {
+		return s.troublePage(err)
+	}
 	cookie, err := s.begin(ctx, req, session{Person: p.ID, Epoch: p.Epoch, ACR: there.ACR, AMR: []string{"fed"}, AuthTime: there.AuthTime,
 		Provider: id, Upstream: there.SessionID, Subject: there.Subject, IDToken: there.IDToken})
 	if err != nil {
 		return s.troublePage(err)
 	}
-	e.Value.Signed, e.Value.Half = true, ""
-	return s.keepFlow(ctx, req, e, cookie).with(personEvent(event),
+	e.Value.Signed, e.Value.Half, e.Value.Raises = true, "", ""
+	return s.keepFlow(ctx, req, e, cookie).with(left...).with(personEvent(event),
 		Event{What: "signed-in", Person: p.ID, FHIRUser: p.FHIRUser, Organization: p.Organization, Roles: p.Roles, Client: e.Value.Client, Why: "at a provider"})
 }
 

@@ -85,7 +85,7 @@ func (s *Server) proceed(ctx context.Context, req transport.WebRequest, e vault.
 		return s.troublePage(err)
 	}
 	if err != nil || s.mustSignIn(f, sess.Value) {
-		if f.asks("none") {
+		if f.asks("none") || err == nil && f.Signed && s.isAnother(f, sess.Value) {
 			return s.refuse(ctx, e, bad("login_required", "the person has to sign in"))
 		}
 		return s.signInPage(ctx, req, e, sess.Value, person, err == nil)
@@ -93,9 +93,9 @@ func (s *Server) proceed(ctx context.Context, req transport.WebRequest, e vault.
 	if f.Client == "" {
 		return seeOther(f.Return, forget(e.Name))
 	}
-	c, err := s.client(ctx, f.Client)
-	if err != nil || !s.usable(c) {
-		return s.refusePage(req, "the application is not known here")
+	c, err := s.usableClient(ctx, f.Client)
+	if err != nil {
+		return s.orUnknown(req, err)
 	}
 	context_, ask, p := s.launchContext(ctx, e, c, person)
 	switch {
@@ -123,15 +123,27 @@ func (s *Server) proceed(ctx context.Context, req transport.WebRequest, e vault.
 	return s.flowPage(view, f)
 }
 
-// mustSignIn reports whether the session that is there does for the flow.
+// mustSignIn reports whether the session that is there does not do for the flow.
 func (s *Server) mustSignIn(f flow, x session) bool {
+	return s.mustBegin(f, x) || len(f.ACR) > 0 && !s.reaches(x.ACR, f.ACR)
+}
+
+// isAnother reports whether a session is of somebody else than the application
+// means.
+func (s *Server) isAnother(f flow, x session) bool { return f.Subject != "" && x.Person != f.Subject }
+
+// mustBegin reports whether the person must sign in from the start: a further
+// factor would not do.
+func (s *Server) mustBegin(f flow, x session) bool {
 	switch {
+	case s.isAnother(f, x):
+		return true
 	case (f.asks("login") || f.asks("select_account")) && !f.Signed:
 		return true
 	case f.MaxAge >= 0 && s.now().Sub(x.AuthTime).Seconds() > float64(f.MaxAge) && !f.Signed:
 		return true
 	}
-	return len(f.ACR) > 0 && !s.reaches(x.ACR, f.ACR)
+	return false
 }
 
 // reaches reports whether a sign-in was as strong as one of those asked for. Names
@@ -158,6 +170,9 @@ const (
 
 // refuse ends a flow and tells the application why.
 func (s *Server) refuse(ctx context.Context, e vault.Entry[flow], p *problem) Answer {
+	if e.Value.Client == "" { // a sign-in to our own pages: there is nobody to tell
+		return s.page(p.status, &ui.Message{Title: "This cannot go on", Text: "What was asked for is not possible.", Error: true}).with(p.failed(Event{What: "authorize"}))
+	}
 	if err := s.vault.Apply(ctx, flows.Drop(e.Name)); err != nil {
 		return s.troublePage(err)
 	}
@@ -180,8 +195,15 @@ func (s *Server) grant(ctx context.Context, req transport.WebRequest, e vault.En
 		AuthTime: sess.Value.AuthTime, Nonce: f.Nonce, Epoch: p.Epoch, Since: now, Online: has(granted, "online_access") && !offline}
 	made := code{Grant: id, Client: c.ID, RedirectURI: f.RedirectURI, Challenge: f.Challenge, JKT: f.JKT, Offline: offline, Ends: now.Add(codeLife)}
 	ops := []vault.Op{flows.Remove(e), grants.New(id, g, now.Add(maxAccessLife), g.tags()...), codes.New(hashName(secret), made, now.Add(codeLife))}
-	if f.Launch != "" {
-		ops = append(ops, launches.Drop(hashName(f.Launch)))
+	if f.Launch != "" { // it is for one grant, also when two are made at once
+		l, err := launches.Load(ctx, s.vault, hashName(f.Launch))
+		if errors.Is(err, vault.ErrAbsent) {
+			return s.lostPage(req)
+		}
+		if err != nil {
+			return s.troublePage(err)
+		}
+		ops = append(ops, launches.Remove(l))
 	}
 	if err := s.vault.Apply(ctx, ops...); err != nil {
 		if errors.Is(err, vault.ErrChanged) { // the form was sent twice

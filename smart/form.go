@@ -4,6 +4,7 @@ import (
 	"mime"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"firebreak/transport"
 )
@@ -73,6 +74,9 @@ func readTicked(req transport.WebRequest) (f form, all map[string][]string, ok b
 // printable: tab and line ends belong to no parameter, least of all one that
 // comes back in a header.
 func printable(s string) bool {
+	if !utf8.ValidString(s) {
+		return false // PostgreSQL takes no other text, and nobody means it
+	}
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] == 0x7f {
 			return false

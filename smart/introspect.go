@@ -92,9 +92,13 @@ func (s *Server) mayAsk(ctx context.Context, req transport.WebRequest, f form) (
 	if err != nil {
 		return client.Client{}, "", s.trouble(err)
 	}
-	r, err := s.client(ctx, t.ClientID)
-	if err != nil || t.Issuer != s.opt.Issuer || t.FHIRUser != "" || !r.Live(s.now()) {
+	// A token that speaks for a person is not the application's own.
+	if t.Issuer != s.opt.Issuer || t.Subject != t.ClientID {
 		return client.Client{}, t.ClientID, denied
+	}
+	r, err := s.client(ctx, t.ClientID)
+	if err != nil {
+		return client.Client{}, t.ClientID, s.orTrouble(err, denied)
 	}
 	return r, t.ClientID, nil
 }
@@ -133,6 +137,7 @@ func (s *Server) about(ctx context.Context, token string) (introspection, error)
 	return out, nil
 }
 
+// aboutRefresh says of a refresh token what would come of it now.
 func (s *Server) aboutRefresh(ctx context.Context, token string) (introspection, error) {
 	e, used, err := s.refreshed(ctx, token)
 	if errors.Is(err, vault.ErrAbsent) || err == nil && used {
@@ -142,14 +147,30 @@ func (s *Server) aboutRefresh(ctx context.Context, token string) (introspection,
 		return introspection{}, err
 	}
 	g := e.Value
-	return introspection{Active: true, Scope: g.Scope, Client: g.Client, Subject: g.Person, Issuer: s.opt.Issuer, Expires: e.Until.Unix(),
-		launchFields: g.Context.fields()}, nil
+	p, err := s.person(ctx, g.Person)
+	if errors.Is(err, ErrNobody) || err == nil && p.Epoch != g.Epoch {
+		return introspection{}, nil
+	}
+	if err != nil {
+		return introspection{}, err
+	}
+	if g.Renews == 0 {
+		if lives, err := s.sessionLives(ctx, g.Session, p); err != nil || !lives {
+			return introspection{}, err
+		}
+	}
+	out := introspection{Active: true, Scope: g.Scope, Client: g.Client, Subject: g.Person, Issuer: s.opt.Issuer, Expires: e.Until.Unix(),
+		Confirmation: boundTo(g.JKT, g.Thumbprint), launchFields: g.Context.fields()}
+	if p.FHIRUser != "" && has(g.Scope, "fhirUser") {
+		out.FHIRUser = s.opt.Base + "/" + p.FHIRUser
+	}
+	return out, nil
 }
 
 // revocation takes a token back (RFC 7009): a refresh token with its grant and all
-// that was issued for it; an access token likewise when it belongs to a grant,
-// for an application that gives up one wants none. A token that is unknown, or
-// another's, is answered as one that was taken back.
+// that was issued for it; an access token alone, for an application may have
+// several. A token that is unknown, or another's, is answered as one that was
+// taken back; one that could not be looked for, or not taken back, is not.
 func (s *Server) revocation(ctx context.Context, req transport.WebRequest) Answer {
 	f, ok := readBody(req)
 	if !ok || req.Query != "" {
@@ -164,21 +185,28 @@ func (s *Server) revocation(ctx context.Context, req transport.WebRequest) Answe
 		return bad("invalid_request", "token is missing").answer()
 	}
 	done := Answer{Reply: transport.WebReply{Status: http.StatusOK}}
-	var err error
-	if e, _, miss := s.refreshed(ctx, token); miss == nil && e.Value.Client == c.ID {
-		err = s.vault.Apply(ctx, s.end(e)...)
-		done = done.with(Event{What: "revoke", Client: c.ID, Person: e.Value.Person, Grant: e.Name, Why: "the application gave it up"})
-	} else if miss != nil && !errors.Is(miss, vault.ErrAbsent) {
-		err = miss
-	} else if t, miss := s.opt.Reader.Inspect(ctx, token); miss == nil && t.ClientID == c.ID && t.Issuer == s.opt.Issuer {
-		ops := s.revoke(aboutToken(t.JTI))
-		err = s.vault.Apply(ctx, ops...)
-		done = done.with(Event{What: "revoke", Client: c.ID, Person: t.Subject, Grant: t.Grant, TokenID: t.JTI, Why: "the application gave it up"})
+	e, _, err := s.refreshed(ctx, token)
+	if err == nil && e.Value.Client == c.ID {
+		if err := s.vault.Apply(ctx, s.end(e)...); err != nil {
+			return s.trouble(err).answer()
+		}
+		return done.with(Event{What: "revoke", Client: c.ID, Person: e.Value.Person, Grant: e.Name, Why: "the application gave it up"})
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, vault.ErrAbsent) {
 		return s.trouble(err).answer()
 	}
-	return done
+	t, err := s.opt.Reader.Inspect(ctx, token)
+	var refusal *authn.Refusal
+	switch {
+	case errors.As(err, &refusal), err == nil && (t.ClientID != c.ID || t.Issuer != s.opt.Issuer):
+		return done
+	case err != nil:
+		return s.trouble(err).answer()
+	}
+	if err := s.vault.Apply(ctx, s.revoke(aboutToken(t.JTI))...); err != nil {
+		return s.trouble(err).answer()
+	}
+	return done.with(Event{What: "revoke", Client: c.ID, Person: t.Subject, Grant: t.Grant, TokenID: t.JTI, Why: "the application gave it up"})
 }
 
 // userinfo is OpenID Connect Core 1.0 section 5.3.

@@ -276,30 +276,30 @@ func atHash(token string) string {
 }
 
 // verify is the payload of a JWS that one of the published keys signed as that
-// typ.
-func (k *Keys) verify(ctx context.Context, raw, typ string) ([]byte, bool) {
+// typ; not ok when it is none. An error means that this cannot be told.
+func (k *Keys) verify(ctx context.Context, raw, typ string, alg jose.SignatureAlgorithm) (payload []byte, ok bool, err error) {
 	if len(raw) > 16<<10 {
-		return nil, false
+		return nil, false, nil
 	}
-	set, err := k.Public(ctx)
-	if err != nil {
-		return nil, false
-	}
-	jws, err := jose.ParseSignedCompact(raw, algorithms)
-	if err != nil || len(jws.Signatures) != 1 {
-		return nil, false
+	jws, bad := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{alg})
+	if bad != nil || len(jws.Signatures) != 1 {
+		return nil, false, nil
 	}
 	h := jws.Signatures[0].Protected
 	if h.ExtraHeaders[jose.HeaderType] != typ {
-		return nil, false
+		return nil, false, nil
+	}
+	set, err := k.Public(ctx)
+	if err != nil {
+		return nil, false, err
 	}
 	for _, key := range set.Key(h.KeyID) {
 		if key.Algorithm == h.Algorithm {
-			payload, err := jws.Verify(key)
-			return payload, err == nil
+			payload, bad := jws.Verify(key)
+			return payload, bad == nil, nil
 		}
 	}
-	return nil, false
+	return nil, false, nil
 }
 
 // KeySet are the keys that access tokens are signed with, for authn.KeySource.

@@ -103,9 +103,9 @@ func (s *Server) findPatient(ctx context.Context, req transport.WebRequest) Answ
 	if err != nil {
 		return s.troublePage(err)
 	}
-	c, err := s.client(ctx, e.Value.Client)
+	c, err := s.usableClient(ctx, e.Value.Client)
 	if err != nil {
-		return s.refusePage(req, "the application is not known here")
+		return s.orUnknown(req, err)
 	}
 	found, err := s.opt.Chart.Patients(ctx, p, ui.PatientSearch{Name: f["name"], BirthDate: f["birthdate"], Identifier: f["identifier"]}, f["page"])
 	if err != nil {

@@ -56,7 +56,7 @@ func (s *Server) signInAnew(ctx context.Context, req transport.WebRequest, f for
 	if err := s.opt.People.End(ctx, e.Value.Half); err != nil {
 		return s.troublePage(err)
 	}
-	e.Value.Half, e.Value.Since, e.Value.Anew, e.Value.Hint = "", time.Time{}, true, ""
+	e.Value.Half, e.Value.Since, e.Value.Raises, e.Value.Anew, e.Value.Hint = "", time.Time{}, "", true, ""
 	return s.keepFlow(ctx, req, e)
 }
 
@@ -89,7 +89,10 @@ func (s *Server) endSession(ctx context.Context, req transport.WebRequest) Answe
 	if !ok {
 		return s.lostPage(req)
 	}
-	hint, proven := s.readIDToken(ctx, f["id_token_hint"])
+	hint, proven, err := s.readIDToken(ctx, f["id_token_hint"])
+	if err != nil {
+		return s.troublePage(err)
+	}
 	id := f["client_id"]
 	if proven {
 		if id != "" && id != hint.Audience {
@@ -99,7 +102,11 @@ func (s *Server) endSession(ctx context.Context, req transport.WebRequest) Answe
 	}
 	back, app := "", ""
 	if id != "" {
-		if r, err := s.client(ctx, id); err == nil {
+		r, err := s.client(ctx, id)
+		if err != nil && !errors.Is(err, vault.ErrAbsent) {
+			return s.troublePage(err)
+		}
+		if err == nil {
 			app = r.Name
 			if client.PostLogoutAllowed(r, f["post_logout_redirect_uri"]) {
 				back = f["post_logout_redirect_uri"]
@@ -130,13 +137,13 @@ func (s *Server) endSession(ctx context.Context, req transport.WebRequest) Answe
 
 // readIDToken reads one that this server signed. It may have ended: it is a hint
 // about a session, and opens nothing.
-func (s *Server) readIDToken(ctx context.Context, raw string) (idClaims, bool) {
-	payload, ok := s.keys.verify(ctx, raw, typeID)
+func (s *Server) readIDToken(ctx context.Context, raw string) (idClaims, bool, error) {
+	payload, ok, err := s.keys.verify(ctx, raw, typeID, jose.RS256)
 	var c idClaims
-	if !ok || json.Unmarshal(payload, &c) != nil || c.Issuer != s.opt.Issuer {
-		return idClaims{}, false
+	if !ok || err != nil || json.Unmarshal(payload, &c) != nil || c.Issuer != s.opt.Issuer {
+		return idClaims{}, false, err
 	}
-	return c, true
+	return c, true, nil
 }
 
 // logoutClaims are those of a logout token (OpenID Connect Back-Channel Logout

@@ -85,9 +85,9 @@ func (s *Server) sessionEnd(x session, now time.Time) time.Time {
 }
 
 // begin starts a session, or goes on with the one of its ID, under a name that
-// nobody knew before: one that was set in the browser beforehand is worth nothing (session fixation). What was there
-// ends; when it was the same person's, it goes on under its sid, for they have
-// only shown once more who they are.
+// nobody knew before: one that was set in the browser beforehand is worth nothing
+// (session fixation). What was there ends; when it was the same person's, it goes
+// on under its sid, for they have only shown once more who they are.
 func (s *Server) begin(ctx context.Context, req transport.WebRequest, x session) (transport.Cookie, error) {
 	secret, now, old := token(), s.now(), ""
 	if cookie := req.Cookies[sessionCookie]; cookie != "" {

@@ -16,14 +16,18 @@ import (
 // signInPage asks who the person is, or for more proof of it when the session
 // that is there is not enough.
 func (s *Server) signInPage(ctx context.Context, req transport.WebRequest, e vault.Entry[flow], x session, p Person, signedIn bool) Answer {
-	if e.Value.Half != "" {
-		if step, err := s.opt.People.Flow(ctx, e.Value.Half); err == nil {
+	if e.Value.Half != "" && (e.Value.Raises == "" || signedIn && e.Value.Raises == x.ID) {
+		step, err := s.opt.People.Flow(ctx, e.Value.Half)
+		if err == nil {
 			return s.stepPage(ctx, req, e, step)
+		}
+		if !errors.Is(err, person.ErrExpired) {
+			return s.troublePage(err)
 		}
 	}
 	if signedIn && s.needsMore(e.Value, x) {
 		if step, err := s.opt.People.StepUp(ctx, person.ID(p.ID), x.AMR); err == nil && s.mayRaise(step, e.Value.ACR) {
-			e.Value.Half, e.Value.Since = step.Flow, x.AuthTime
+			e.Value.Half, e.Value.Since, e.Value.Raises = step.Flow, x.AuthTime, x.ID
 			return s.keepFlow(ctx, req, e)
 		}
 	}
@@ -110,7 +114,7 @@ const tooManyAttempts = "There were too many attempts from your network. Please 
 func (s *Server) stepped(ctx context.Context, req transport.WebRequest, e vault.Entry[flow], step person.Step) Answer {
 	events := eventsOf(step.Event, e.Value.Client)
 	if step.Flow != e.Value.Half {
-		e.Value.Since = time.Time{} // everything was proved now
+		e.Value.Since, e.Value.Raises = time.Time{}, "" // everything was proved now
 	}
 	// Who has a second factor is always asked for it: a password that was phished
 	// would do otherwise. Who must get one does so first.
@@ -140,6 +144,8 @@ func (s *Server) signedIn(ctx context.Context, req transport.WebRequest, e vault
 	}
 	var events []Event
 	switch old, q, err := s.session(ctx, req); {
+	case e.Value.Raises != "" && (err != nil || old.Value.ID != e.Value.Raises):
+		return s.lostPage(req) // what was to be raised has ended
 	case err == nil && q.ID == p.ID:
 		x.ID = old.Value.ID
 	case err == nil:
@@ -156,7 +162,7 @@ func (s *Server) signedIn(ctx context.Context, req transport.WebRequest, e vault
 	if err := s.opt.People.End(ctx, step.Flow); err != nil {
 		return s.troublePage(err).with(events...)
 	}
-	e.Value.Signed, e.Value.Half = true, ""
+	e.Value.Signed, e.Value.Half, e.Value.Raises = true, "", ""
 	return s.keepFlow(ctx, req, e, cookie).with(events...)
 }
 
