@@ -361,3 +361,5 @@ func form(pairs ...string) url.Values {
 }
 
 func newTable() *vault.Memory { return vault.NewMemory() }
+
+type change = vault.Change
