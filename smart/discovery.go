@@ -88,7 +88,7 @@ var listedScopes = []string{
 func (s *Server) metadata() metadata {
 	m := metadata{Issuer: s.opt.Issuer, Keys: s.url("/jwks"), Authorize: s.url("/authorize"), Token: s.url("/token"),
 		Introspection: s.url("/introspect"), Revocation: s.url("/revoke"),
-		GrantTypes: []string{"authorization_code", "client_credentials", "refresh_token"}, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
+		GrantTypes: grantTypes, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
 		Challenges: []string{"S256"}, Scopes: listedScopes, AuthAlgorithms: client.Algorithms(), ProofAlgs: strings.Fields(authn.ProofAlgorithms()), CertBound: len(s.opt.Mutual) > 0, IssInAnswer: true}
 	for _, method := range client.Methods() {
 		if method != client.TLS || len(s.opt.Mutual) > 0 {

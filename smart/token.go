@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -84,6 +85,9 @@ type asker struct {
 	thumbprint string // of the certificate it came with
 }
 
+// grantTypes are those that there are.
+var grantTypes = []string{"authorization_code", "client_credentials", "refresh_token"}
+
 // token is the token endpoint (RFC 6749 section 3.2).
 func (s *Server) token(ctx context.Context, req transport.WebRequest) Answer {
 	a, p := s.asks(ctx, req)
@@ -91,17 +95,19 @@ func (s *Server) token(ctx context.Context, req transport.WebRequest) Answer {
 		return p.answer().with(p.failed(Event{What: "token", Client: a.ID}))
 	}
 	var answer Answer
-	switch a.form["grant_type"] {
-	case "authorization_code":
-		answer, p = s.exchange(ctx, a)
-	case "refresh_token":
-		answer, p = s.refresh(ctx, a)
-	case "client_credentials":
-		answer, p = s.credentials(ctx, a)
-	case "":
+	switch kind := a.form["grant_type"]; {
+	case kind == "":
 		p = bad("invalid_request", "grant_type is missing")
-	default:
+	case !slices.Contains(grantTypes, kind):
 		p = bad("unsupported_grant_type", "the grant type is not supported")
+	case !a.MayUse(kind):
+		p = bad("unauthorized_client", "the application is not registered for that")
+	case kind == "authorization_code":
+		answer, p = s.exchange(ctx, a)
+	case kind == "refresh_token":
+		answer, p = s.refresh(ctx, a)
+	default:
+		answer, p = s.credentials(ctx, a)
 	}
 	if p != nil {
 		return p.answer().with(append(answer.Events, p.failed(Event{What: "token", Client: a.ID}))...)
@@ -350,9 +356,6 @@ func (s *Server) give(ctx context.Context, a asker, e vault.Entry[Grant], asked 
 
 // credentials is the client credentials grant: SMART's backend services.
 func (s *Server) credentials(ctx context.Context, a asker) (Answer, *problem) {
-	if a.Kind != client.System {
-		return Answer{}, bad("unauthorized_client", "the application is not registered as a system")
-	}
 	asked, err := scope.Parse(a.form["scope"])
 	if err != nil || a.form["scope"] == "" {
 		return Answer{}, bad("invalid_scope", "a system must name its scopes, such as system/Patient.rs")
