@@ -34,6 +34,8 @@ const (
 	password = "Ruhige Wolken über Erlangen"
 )
 
+var operator = person.Hands{By: person.Operator}
+
 var background = context.Background()
 
 func must(t testing.TB, err error) {
