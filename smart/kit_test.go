@@ -34,8 +34,6 @@ const (
 	password = "Ruhige Wolken über Erlangen"
 )
 
-var operator = person.Hands{By: person.Operator}
-
 var background = context.Background()
 
 func must(t testing.TB, err error) {

@@ -143,7 +143,7 @@ func TestIntrospectionTellsWhatTheTokenResponseTold(t *testing.T) {
 	tok := n.good(g.Access)
 	want := map[string]any{"active": true, "scope": g.Scope, "client_id": "growth", "sub": string(anna.ID), "iss": issuer, "aud": base, "token_type": "Bearer",
 		"exp": float64(tok.Expires.Unix()), "iat": float64(tok.IssuedAt.Unix()), "jti": tok.JTI, "fhirUser": base + "/Practitioner/anna", "acr": "urn:firebreak:acr:1",
-		"patient": "p2", "encounter": "e-p2", "need_patient_banner": true}
+		"patient": "p2", "encounter": "e-p2", "need_patient_banner": true, "smart_style_url": g.all["smart_style_url"]}
 	bearer := system.ask("/token", form("grant_type", "client_credentials", "scope", "system/*.rs")).ok(w)
 	by := func(authorization, token string) got {
 		return n.posted(transport.WebRequest{Method: "POST", Path: "/auth/introspect", Authorization: authorization, ContentType: "application/x-www-form-urlencoded", Body: []byte(form("token", token).Encode())})
