@@ -2,9 +2,9 @@
 //
 // It holds flags, texts and files; what happens to a request is in package
 // firebreak, and every change this command makes goes through there. Its one
-// surprise: import, explain and administration work on a running directory too, by the socket
-// DIR/admin.sock, which answers the operating system's user that started the
-// server and nobody else.
+// surprise: import, explain and what administers work on a running directory too,
+// by the socket DIR/admin.sock, which answers the operating system's user that
+// started the server and nobody else.
 package main
 
 import (
