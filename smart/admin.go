@@ -139,6 +139,12 @@ func (s *Server) administration(ctx context.Context, req transport.WebRequest, a
 				c.Menu.Waiting++
 			}
 		}
+		asked, _ := s.rolesWanted(ctx, all)
+		for _, q := range asked {
+			if string(q.Account) != a.ID {
+				c.Menu.Waiting++
+			}
+		}
 	}
 	return c
 }

@@ -33,7 +33,7 @@ func (c change) title() string {
 		return "Invite " + c.Newcomer.Display
 	case unlockPerson:
 		return "Unlock the account of " + who
-	case grantRole:
+	case grantRole, answerRole:
 		return "Give " + who + " the role " + c.Role.Role
 	case changeEmail:
 		return "Change the e-mail address of " + who
@@ -54,7 +54,7 @@ func (s *Server) facts(ctx context.Context, c change) []ui.Fact {
 		n := c.Newcomer
 		return []ui.Fact{{Label: "Name", Values: some(n.Display)}, {Label: "User name", Values: some(n.Login)}, {Label: "The invitation goes to", Values: some(n.Email)},
 			{Label: "In the records", Values: some(n.FHIRUser)}, {Label: "Organisation", Values: some(n.Organization)}, {Label: "Roles", Values: grantWords(n.Roles)}}
-	case grantRole:
+	case grantRole, answerRole:
 		return append(whomFacts(c.Whom), ui.Fact{Label: "Role", Values: grantWords([]person.RoleGrant{c.Role})})
 	case changeEmail:
 		return append(whomFacts(c.Whom), ui.Fact{Label: "E-mail address now", Values: some(c.Whom.Email)}, ui.Fact{Label: "E-mail address then", Values: some(c.Email)})

@@ -142,6 +142,15 @@ func (s *Server) showApprovals(ctx context.Context, req transport.WebRequest, a 
 		v.Decided = append([]ui.Change{c}, v.Decided...)
 	}
 	v.Decided = v.Decided[:min(50, len(v.Decided))]
+	asked, err := s.rolesWanted(ctx, all)
+	if err != nil {
+		return s.troublePage(err)
+	}
+	for _, q := range asked {
+		c := s.shownRequest(ctx, q, names)
+		c.Mine = string(q.Account) == a.ID
+		v.Waiting = append(v.Waiting, c)
+	}
 	status := http.StatusOK
 	if len(wrong) > 0 {
 		status = http.StatusConflict
@@ -214,6 +223,9 @@ func (s *Server) decide(ctx context.Context, req transport.WebRequest) Answer {
 		return answer
 	}
 	id, digest, _ := strings.Cut(a.form["change"], ".")
+	if request, ok := strings.CutPrefix(id, roleRequestMark); ok {
+		return s.decideRole(ctx, req, a, request, digest)
+	}
 	e, err := approvals.Load(ctx, s.vault, id)
 	if err != nil && !errors.Is(err, vault.ErrAbsent) {
 		return s.troublePage(err)

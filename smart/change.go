@@ -26,6 +26,7 @@ const (
 	invitePerson   changeKind = "person-invite"   // Newcomer
 	unlockPerson   changeKind = "person-unlock"   // Whom
 	grantRole      changeKind = "role-grant"      // Whom, Role
+	answerRole     changeKind = "role-request"    // Whom, Role, Request
 	changeEmail    changeKind = "email-change"    // Whom, Email
 	renewKeys      changeKind = "keys-renew"
 	takePolicies   changeKind = "policies" // Policies
@@ -40,6 +41,7 @@ type change struct {
 	Newcomer person.Newcomer  `json:",omitzero"`
 	Whom     whom             `json:",omitzero"`
 	Role     person.RoleGrant `json:",omitzero"`
+	Request  string           `json:",omitzero"` // of a role, by Whom
 	Email    string           `json:",omitzero"`
 	Policies PolicyTexts      `json:",omitzero"`
 }
@@ -82,6 +84,8 @@ func (s *Server) takesTwo(c change) bool {
 		return s.two("people") || slices.ContainsFunc(c.Newcomer.Roles, s.ofAdministrators)
 	case grantRole:
 		return s.two("people") || s.ofAdministrators(c.Role)
+	case answerRole: // who asked and who answers are two
+		return s.ofAdministrators(c.Role)
 	case unlockPerson:
 		return s.two("people")
 	case renewKeys:
@@ -124,7 +128,7 @@ func (s *Server) sound(ctx context.Context, h person.Hands, c change) error {
 		return s.opt.Clients.Check(c.Client)
 	case invitePerson:
 		return s.opt.People.CheckInvite(ctx, h, c.Newcomer)
-	case grantRole:
+	case grantRole, answerRole:
 		return s.opt.People.CheckGrant(ctx, h, c.Whom.ID, c.Role)
 	case changeEmail:
 		return s.opt.People.CheckEmail(ctx, c.Whom.ID, c.Email)
@@ -141,7 +145,7 @@ func (s *Server) still(ctx context.Context, c change) error {
 			return errMeanwhile
 		}
 		return err
-	case unlockPerson, grantRole, changeEmail:
+	case unlockPerson, grantRole, answerRole, changeEmail:
 		a, err := s.opt.People.Account(ctx, c.Whom.ID)
 		if errors.Is(err, person.ErrNoAccount) || err == nil && whomOf(a) != c.Whom {
 			return errMeanwhile
@@ -210,6 +214,8 @@ func (s *Server) makePerson(ctx context.Context, h person.Hands, c change) (out 
 		e, err = s.opt.People.Enable(ctx, h, c.Whom.ID)
 	case grantRole:
 		e, err = s.opt.People.GrantRole(ctx, h, c.Whom.ID, c.Role)
+	case answerRole:
+		e, err = s.opt.People.AnswerRole(ctx, h, c.Request, person.Grant)
 	case changeEmail:
 		if h.By == person.Operator {
 			_, e, err = s.opt.People.AskEmail(ctx, h, c.Whom.ID, c.Email)

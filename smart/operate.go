@@ -97,15 +97,26 @@ func (s *Server) operate(ctx context.Context, o Operation) (Operated, error) {
 	case RenewKeys:
 		return s.operated(s.make(ctx, operator, change{Kind: renewKeys}))
 	case ListApprovals:
-		all, err := approvals.All(ctx, s.vault, waiting)
-		slices.SortFunc(all, func(x, y vault.Entry[approval]) int { return x.Value.Asked.Compare(y.Value.Asked) })
-		out, names := Operated{}, map[string]string{}
-		for _, e := range all {
-			out.Waiting = append(out.Waiting, s.shown(ctx, e, names))
-		}
-		return out, err
+		return s.operateApprovals(ctx)
 	}
 	return Operated{}, ErrNoTask
+}
+
+func (s *Server) operateApprovals(ctx context.Context) (Operated, error) {
+	all, err := approvals.All(ctx, s.vault, waiting)
+	if err != nil {
+		return Operated{}, err
+	}
+	slices.SortFunc(all, func(x, y vault.Entry[approval]) int { return x.Value.Asked.Compare(y.Value.Asked) })
+	out, names := Operated{}, map[string]string{}
+	for _, e := range all {
+		out.Waiting = append(out.Waiting, s.shown(ctx, e, names))
+	}
+	asked, err := s.rolesWanted(ctx, all)
+	for _, q := range asked {
+		out.Waiting = append(out.Waiting, s.shownRequest(ctx, q, names))
+	}
+	return out, err
 }
 
 var operator = person.Hands{By: person.Operator}
