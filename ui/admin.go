@@ -21,11 +21,13 @@ func (*AdminApps) about() about {
 	return about{file: "adminapps", title: "Applications", wide: true, menu: "apps"}
 }
 
-// AdminAppForm registers an application. Its fields: name, publisher, uri, kind,
+// AdminAppForm registers an application, or changes one: then ID says which, and
+// it has no kind to choose. Its fields: name, publisher, uri, kind,
 // redirects (one a line), launch, signout, scopes (separated by spaces), jwks_uri,
 // jwks, certificate, organization and roles of a backend service, reason.
 type AdminAppForm struct {
 	Common
+	ID                         string // of the application to be changed: the field app
 	Name, Publisher, URI       string
 	Kinds                      []Choice // the field kind
 	Redirects, Launch, SignOut string
@@ -36,7 +38,10 @@ type AdminAppForm struct {
 	TwoPersons                 bool // another administrator must approve
 }
 
-func (*AdminAppForm) about() about {
+func (v *AdminAppForm) about() about {
+	if v.ID != "" {
+		return about{file: "adminappform", title: "Change an application", wide: true, menu: "apps"}
+	}
 	return about{file: "adminappform", title: "Register an application", wide: true, menu: "apps"}
 }
 

@@ -19,6 +19,7 @@ func admins() []specimen {
 		{"adminappform", &ui.AdminAppForm{Common: form, Name: "Growth Chart", Publisher: "Bright Apps Ltd", URI: "https://app.example.org", Redirects: "http://app.example.org/cb",
 			Kinds:  []ui.Choice{{Value: "public", Text: "Public (an app in the browser or on a phone)"}, {Value: "secret", Text: "Confidential, by secret"}, {Value: "key", Text: "Confidential, by key"}},
 			Launch: "https://app.example.org/launch", Scopes: "launch/patient openid fhirUser patient/*.rs", Reason: "Asked for by paediatrics", TwoPersons: true}},
+		{"adminappform-change", &ui.AdminAppForm{Common: admin(), ID: "growth-chart", Name: "Growth Chart", Redirects: "https://app.example.org/cb", Scopes: "openid"}},
 		{"adminapp", &ui.AdminApp{Common: made, App: growth, Secret: "u7Jx-q2Lr-90sV-kd8M-3hTb-ZpQe", HasSecret: true, TwoPersons: true,
 			Facts: []ui.Fact{{Label: "Redirects to", Values: []string{"https://app.example.org/cb", "https://app.example.org/silent"}}, {Label: "May ask for", Values: []string{"launch/patient", "openid", "fhirUser", "patient/*.rs"}}, {Label: "Key set", Values: nil}}}},
 		{"adminapp-disabled", &ui.AdminApp{Common: admin(), App: warehouse, Disabled: true}},

@@ -39,6 +39,7 @@ const (
 	PathAdminApps       = "/admin/apps"             // GET
 	PathAdminAppNew     = "/admin/apps/new"         // GET; POST: see AdminAppForm
 	PathAdminApp        = "/admin/apps/show"        // GET ?id=
+	PathAdminAppChange  = "/admin/apps/change"      // GET ?id=; POST app and what AdminAppForm has
 	PathAdminAppDisable = "/admin/apps/disable"     // POST app, reason
 	PathAdminAppEnable  = "/admin/apps/enable"      // POST app, reason
 	PathAdminAppSecret  = "/admin/apps/secret"      // POST app: a new secret
