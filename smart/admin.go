@@ -155,6 +155,7 @@ var notices = map[string]string{
 	"asked":    "It waits for a second person, who finds it under Approvals.",
 	"disabled": "The application is disabled. Its tokens have ended.",
 	"enabled":  "The application is enabled.",
+	"changed":  "The application is changed.",
 	"invited":  "The invitation is on its way.",
 	"locked":   "The account is locked. Its sessions and tokens have ended.",
 	"unlocked": "The account is open again.",

@@ -259,7 +259,7 @@ func TestOnlyAdministratorsMayAdminister(t *testing.T) {
 	}
 	w := o.as("ada")
 	for path, p := range adminPlaces(o.Server) {
-		if p.get != nil && path != ui.PathAdminApp && path != ui.PathAdminPerson {
+		if p.get != nil && path != ui.PathAdminApp && path != ui.PathAdminAppChange && path != ui.PathAdminPerson {
 			w.get(path)
 			w.wants(http.StatusOK)
 		}

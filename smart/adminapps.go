@@ -72,7 +72,7 @@ func (s *Server) adminAppForm(ctx context.Context, req transport.WebRequest) Ans
 
 // showAppForm shows what was typed again, with what is wrong with it.
 func (s *Server) showAppForm(ctx context.Context, req transport.WebRequest, a administrator, wrong []ui.FieldError) Answer {
-	v := &ui.AdminAppForm{Common: s.administration(ctx, req, a), TwoPersons: s.two("clients"), Name: a.form["name"], Publisher: a.form["publisher"],
+	v := &ui.AdminAppForm{Common: s.administration(ctx, req, a), ID: a.form["app"], TwoPersons: s.two("clients"), Name: a.form["name"], Publisher: a.form["publisher"],
 		Redirects: a.text("redirects"), Launch: a.form["launch"], SignOut: a.form["signout"], Scopes: a.text("scopes"), JWKSURI: a.form["jwks_uri"],
 		JWKS: a.text("jwks"), Certificate: a.form["certificate"], Organization: a.form["organization"], Roles: a.form["roles"], Reason: a.form["reason"]}
 	for _, k := range appKinds {
@@ -145,14 +145,22 @@ func (a administrator) typedApp() (client.Client, []ui.FieldError) {
 		return c, []ui.FieldError{{Field: "kind", Text: "Choose how it proves who it is"}}
 	}
 	c.ID = newClientID()
+	return a.typedOver(c), nil
+}
+
+// typedOver is a registration with what a form says of it; what the form has no
+// field for stays.
+func (a administrator) typedOver(c client.Client) client.Client {
 	c.Name, c.Publisher, c.Contact = strings.TrimSpace(a.form["name"]), strings.TrimSpace(a.form["publisher"]), strings.TrimSpace(a.form["uri"])
 	c.RedirectURIs, c.Scopes = a.words("redirects"), a.words("scopes")
 	c.LaunchURI, c.BackchannelLogoutURI = strings.TrimSpace(a.form["launch"]), strings.TrimSpace(a.form["signout"])
 	c.KeysURL, c.Keys = strings.TrimSpace(a.form["jwks_uri"]), strings.TrimSpace(a.text("jwks"))
-	c.Certificate.SubjectDN = strings.TrimSpace(a.form["certificate"])
+	if dn := strings.TrimSpace(a.form["certificate"]); dn != "" || c.Certificate.SubjectDN != "" {
+		c.Certificate = client.CertificateRule{SubjectDN: dn}
+	}
 	c.Offline = slices.Contains(c.Scopes, "offline_access")
 	c.Organization, c.Roles = strings.TrimSpace(a.form["organization"]), a.words("roles")
-	return c, nil
+	return c
 }
 
 // adminApp shows one application.

@@ -1,6 +1,7 @@
 package smart
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +10,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"firebreak/smart/client"
 	"firebreak/smart/person"
@@ -25,6 +29,8 @@ func (c change) title() string {
 	switch c.Kind {
 	case registerClient:
 		return "Register the application " + app
+	case alterClient:
+		return "Change the application " + app
 	case enableClient:
 		return "Enable the application " + app
 	case newSecret:
@@ -50,6 +56,8 @@ func (s *Server) facts(ctx context.Context, c change) []ui.Fact {
 	switch c.Kind {
 	case registerClient, enableClient, newSecret:
 		return append([]ui.Fact{{Label: "Client id", Values: some(c.Client.ID)}, {Label: "Kind", Values: []string{KindOf(c.Client)}}}, Describe(c.Client)...)
+	case alterClient:
+		return alterations(c.Client, c.To)
 	case invitePerson:
 		n := c.Newcomer
 		return []ui.Fact{{Label: "Name", Values: some(n.Display)}, {Label: "User name", Values: some(n.Login)}, {Label: "The invitation goes to", Values: some(n.Email)},
@@ -66,6 +74,32 @@ func (s *Server) facts(ctx context.Context, c change) []ui.Fact {
 		return s.policyFacts(ctx, c.Policies)
 	}
 	return nil
+}
+
+// alterations are every part of a registration that is not what it was, before
+// and after, by the names that it is kept with: none can be left out.
+func alterations(was, to client.Client) []ui.Fact {
+	out := []ui.Fact{{Label: "Client id", Values: []string{was.ID}}}
+	if d := Dangers(to); len(d) > 0 {
+		out = append(out, ui.Fact{Label: "Take care", Values: d})
+	}
+	before, after := parts(was), parts(to)
+	names := slices.Concat(slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(after)))
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if b, a := string(before[name]), string(after[name]); a != b {
+			out = append(out, ui.Fact{Label: name, Values: []string{"before: " + cmp.Or(b, "nothing"), "after: " + cmp.Or(a, "nothing")}})
+		}
+	}
+	return out
+}
+
+func parts(c client.Client) map[string]jsontext.Value {
+	out := map[string]jsontext.Value{}
+	if b, err := json.Marshal(c); err == nil {
+		_ = json.Unmarshal(b, &out) // what was just written can be read
+	}
+	return out
 }
 
 func some(values ...string) []string {

@@ -21,6 +21,7 @@ type changeKind string
 // The kinds; with each, the fields of change that count.
 const (
 	registerClient changeKind = "client-register" // Client
+	alterClient    changeKind = "client-change"   // Client, To
 	enableClient   changeKind = "client-enable"   // Client
 	newSecret      changeKind = "secret"          // Client, Keep
 	invitePerson   changeKind = "person-invite"   // Newcomer
@@ -37,6 +38,7 @@ const (
 type change struct {
 	Kind     changeKind
 	Client   client.Client    `json:",omitzero"`
+	To       client.Client    `json:",omitzero"`
 	Keep     client.Seconds   `json:",omitzero"` // of the secret before the new one
 	Newcomer person.Newcomer  `json:",omitzero"`
 	Whom     whom             `json:",omitzero"`
@@ -80,6 +82,8 @@ func (s *Server) takesTwo(c change) bool {
 	switch c.Kind {
 	case registerClient, enableClient, newSecret:
 		return s.two("clients") || powerful(c.Client)
+	case alterClient:
+		return s.two("clients") || powerful(c.Client) || powerful(c.To)
 	case invitePerson:
 		return s.two("people") || slices.ContainsFunc(c.Newcomer.Roles, s.ofAdministrators)
 	case grantRole:
@@ -126,6 +130,8 @@ func (s *Server) sound(ctx context.Context, h person.Hands, c change) error {
 			return client.ErrExists
 		}
 		return s.opt.Clients.Check(c.Client)
+	case alterClient:
+		return s.opt.Clients.Check(c.To)
 	case invitePerson:
 		return s.opt.People.CheckInvite(ctx, h, c.Newcomer)
 	case grantRole, answerRole:
@@ -139,7 +145,7 @@ func (s *Server) sound(ctx context.Context, h person.Hands, c change) error {
 // still reports errMeanwhile when what a change is done to is not what it was.
 func (s *Server) still(ctx context.Context, c change) error {
 	switch c.Kind {
-	case enableClient, newSecret:
+	case enableClient, newSecret, alterClient:
 		r, err := s.opt.Clients.Load(ctx, c.Client.ID)
 		if errors.Is(err, vault.ErrAbsent) || err == nil && !sameClient(r.Client, c.Client) {
 			return errMeanwhile
@@ -169,7 +175,7 @@ func (s *Server) make(ctx context.Context, h person.Hands, c change) (outcome, e
 		return outcome{}, err
 	}
 	switch c.Kind {
-	case registerClient, enableClient, newSecret:
+	case registerClient, alterClient, enableClient, newSecret:
 		return s.makeClient(ctx, h, c)
 	case renewKeys:
 		err := s.keys.Renew(ctx)
@@ -189,6 +195,9 @@ func (s *Server) makeClient(ctx context.Context, h person.Hands, c change) (out 
 		var r client.Registration
 		r, out.secret, err = s.opt.Clients.Register(ctx, c.Client, by)
 		id = r.Client.ID
+	case alterClient:
+		what = "application-changed"
+		err = s.replaceClient(ctx, c, by)
 	case enableClient:
 		what = "application-enabled"
 		err = s.opt.Clients.Enable(ctx, id, by)
@@ -203,6 +212,23 @@ func (s *Server) makeClient(ctx context.Context, h person.Hands, c change) (out 
 	r, err := s.opt.Clients.Load(ctx, id)
 	out.client = r.Client
 	return out, err
+}
+
+// replaceClient keeps a registration in the place of the one that was looked at.
+func (s *Server) replaceClient(ctx context.Context, c change, by string) error {
+	r, err := s.opt.Clients.Load(ctx, c.Client.ID)
+	if err != nil {
+		return err
+	}
+	if !sameClient(r.Client, c.Client) {
+		return errMeanwhile
+	}
+	r.Client = c.To
+	_, err = s.opt.Clients.Replace(ctx, r, by)
+	if errors.Is(err, vault.ErrChanged) {
+		return errMeanwhile
+	}
+	return err
 }
 
 func (s *Server) makePerson(ctx context.Context, h person.Hands, c change) (out outcome, err error) {

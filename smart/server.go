@@ -210,6 +210,7 @@ func (s *Server) places() map[string]place {
 		ui.PathAdminApps:                    {get: s.adminApps},
 		ui.PathAdminAppNew:                  {get: s.adminAppForm, post: s.adminAppNew},
 		ui.PathAdminApp:                     {get: s.adminApp},
+		ui.PathAdminAppChange:               {get: s.adminAppChangeForm, post: s.adminAppChange},
 		ui.PathAdminAppDisable:              {post: s.adminAppDisable},
 		ui.PathAdminAppEnable:               {post: s.adminAppEnable},
 		ui.PathAdminAppSecret:               {post: s.adminAppSecret},
