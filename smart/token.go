@@ -124,6 +124,9 @@ func (s *Server) asks(ctx context.Context, req transport.WebRequest) (asker, *pr
 	if !ok {
 		return asker{}, bad("invalid_request", "the body must be a form in which nothing comes twice")
 	}
+	if p := s.namePublic(ctx, req, f); p != nil {
+		return asker{}, p
+	}
 	c, id, p := s.authenticate(ctx, req, f)
 	if p != nil {
 		return asker{Client: client.Client{ID: id}}, p
@@ -140,6 +143,23 @@ func (s *Server) asks(ctx context.Context, req transport.WebRequest) (asker, *pr
 		a.thumbprint = thumbprint(req.Certificate)
 	}
 	return a, s.bindsAsRegistered(a)
+}
+
+// namePublic fills in who asks for a refresh when nobody says so: of a public
+// application SMART App Launch 2.2 wants no more than its refresh token ("Use a
+// refresh token to obtain a new access token"), whose grant knows whose it is. An
+// application that has credentials is named here as well, and still has to show them.
+func (s *Server) namePublic(ctx context.Context, req transport.WebRequest, f form) *problem {
+	if f["grant_type"] != "refresh_token" || f["client_id"]+f["client_secret"]+f["client_assertion"]+req.Authorization != "" {
+		return nil
+	}
+	switch e, _, err := s.refreshed(ctx, f["refresh_token"]); {
+	case err == nil:
+		f["client_id"] = e.Value.Client
+	case !errors.Is(err, vault.ErrAbsent):
+		return s.trouble(err)
+	}
+	return nil
 }
 
 // bindings are what the tokens of this request are bound to: a proof binds when it
