@@ -24,7 +24,7 @@ var floors = [][]string{
 	{"store/storetest", "vault/vaulttest", "ui", "smart/client", "smart/person", "smart/federation", "smart/scope", "smart/mail"},
 	{"smart", "registry", "scan"},
 	{""},
-	{"cmd/firebreak", "cmd/bench", "fhir/r4/generate"},
+	{"cmd/firebreak", "cmd/bench", "fhir/r4/generate", "internal/e2e"},
 }
 
 func floorOf(path string) int {
