@@ -94,7 +94,7 @@ func seeOther(location string, cookies ...transport.Cookie) Answer {
 
 // page renders one.
 func (s *Server) page(status int, v ui.View, forms ...string) Answer {
-	r, err := s.pages.Render(v, forms...)
+	r, err := s.pages.Render(v, s.leads(forms)...)
 	if err != nil {
 		return Answer{Reply: transport.WebReply{Status: http.StatusInternalServerError}}
 	}

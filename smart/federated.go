@@ -35,20 +35,31 @@ func (s *Server) federatedPlace(path string) (place, bool) {
 	return place{}, false
 }
 
-// providers are the buttons of the sign-in page, and where they lead.
-func (s *Server) providers() (buttons []ui.Provider, leads []string) {
+// providers are the buttons of the sign-in page.
+func (s *Server) providers() (buttons []ui.Provider) {
 	if s.opt.Federation == nil {
-		return nil, nil
+		return nil
 	}
 	for _, b := range s.opt.Federation.Buttons() {
 		buttons = append(buttons, ui.Provider{ID: b.ID, Name: b.Name})
 	}
+	return buttons
+}
+
+// leads are where the forms of a page may lead, besides to us: where the page
+// says, and to the other providers. Browsers hold the redirect that answers a form
+// to it, and every page of somebody signed in has a form that signs them out, there
+// too.
+func (s *Server) leads(of []string) []string {
+	if s.opt.Federation == nil {
+		return of
+	}
 	for _, issuer := range s.opt.Federation.Issuers() {
-		if source, ok := ui.FormAction(issuer); ok && !slices.Contains(leads, source) {
-			leads = append(leads, source)
+		if source, ok := ui.FormAction(issuer); ok && !slices.Contains(of, source) {
+			of = append(of, source)
 		}
 	}
-	return buttons, leads
+	return of
 }
 
 // goAway sends the browser to sign in elsewhere.

@@ -51,12 +51,11 @@ func (s *Server) common(req transport.WebRequest, e vault.Entry[flow], p Person)
 	return ui.Common{Flow: e.Name, CSRF: s.flowCSRF(req, e.Name), Person: p.Name}
 }
 
-// flowPage shows a page of a flow, whose forms may lead back to the application,
-// and those for signing in to other providers.
+// flowPage shows a page of a flow, whose forms may lead back to the application.
 func (s *Server) flowPage(v ui.View, f flow) Answer {
 	var leads []string
 	if in, ok := v.(*ui.SignIn); ok {
-		in.Providers, leads = s.providers()
+		in.Providers = s.providers()
 	}
 	if source, ok := ui.FormAction(f.RedirectURI); ok && f.Client != "" {
 		leads = append(leads, source)

@@ -150,16 +150,19 @@ func (s *Server) asks(ctx context.Context, req transport.WebRequest) (asker, *pr
 // refresh token to obtain a new access token"), whose grant knows whose it is. An
 // application that has credentials is named here as well, and still has to show them.
 func (s *Server) namePublic(ctx context.Context, req transport.WebRequest, f form) *problem {
-	if f["grant_type"] != "refresh_token" || f["client_id"]+f["client_secret"]+f["client_assertion"]+req.Authorization != "" {
+	if f["grant_type"] != "refresh_token" || f["refresh_token"] == "" || f["client_id"]+f["client_secret"]+f["client_assertion"]+req.Authorization != "" {
 		return nil
 	}
-	switch e, _, err := s.refreshed(ctx, f["refresh_token"]); {
-	case err == nil:
-		f["client_id"] = e.Value.Client
-	case !errors.Is(err, vault.ErrAbsent):
-		return s.trouble(err)
+	e, _, err := s.refreshed(ctx, f["refresh_token"])
+	if err != nil {
+		return s.orTrouble(err, badRefresh())
 	}
+	f["client_id"] = e.Value.Client
 	return nil
+}
+
+func badRefresh() *problem {
+	return bad("invalid_grant", "the refresh token is not good: unknown, used, ended, or not for this application")
 }
 
 // bindings are what the tokens of this request are bound to: a proof binds when it
@@ -249,7 +252,7 @@ func verifies(verifier, challenge string) bool {
 // comes again has been stolen, from this application or by it, and ends the grant
 // (RFC 9700 section 4.14.2).
 func (s *Server) refresh(ctx context.Context, a asker) (Answer, *problem) {
-	wrong := bad("invalid_grant", "the refresh token is not good: unknown, used, ended, or not for this application")
+	wrong := badRefresh()
 	e, used, err := s.refreshed(ctx, a.form["refresh_token"])
 	if err != nil {
 		return Answer{}, s.orTrouble(err, wrong)
