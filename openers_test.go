@@ -26,7 +26,7 @@ type opener struct {
 
 // openers are the stores that the two worlds are tried on.
 func openers() []opener {
-	return []opener{{"sqlite", memorySQLite, 25}, {"postgres", newPostgres, 200}}
+	return []opener{{"sqlite", memorySQLite, 25}, {"postgres", newPostgres, 100}}
 }
 
 func newPostgres(t testing.TB, opt store.Options) (*store.Store, *sql.DB) {
