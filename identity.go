@@ -11,6 +11,8 @@ import (
 
 	"firebreak/audit"
 	"firebreak/authn"
+	"firebreak/fhir"
+	"firebreak/gate"
 	"firebreak/smart"
 	"firebreak/smart/client"
 	"firebreak/smart/federation"
@@ -121,9 +123,32 @@ func (id *identity) issuer(base, issuer string) authn.Issuer {
 		Live: id.smart, FHIRBases: []string{base}}
 }
 
+// rateOf is the registered rate of an application of ours.
+func (id *identity) rateOf(issuer string) func(string, string) int {
+	return func(of, client string) int {
+		if of != issuer {
+			return 0
+		}
+		return id.clients.Rate(context.Background(), client)
+	}
+}
+
+// pace counts a request of an application for tokens with those for records: how
+// long it must wait, or 0.
+func (s *Server) paceOf(issuer string) func(client string) time.Duration {
+	return func(client string) time.Duration {
+		var p *fhir.Problem
+		if errors.As(s.pace.take(gate.Identity{Issuer: issuer, ClientID: client}, s.clock.Now()), &p) {
+			return time.Duration(p.RetryAfter) * time.Second
+		}
+		return 0
+	}
+}
+
 // connect tells the authorization server who reads tokens and answers for charts.
-func (id *identity) connect(v *authn.Verifier, s *Server) {
+func (id *identity) connect(v *authn.Verifier, s *Server, issuer string) {
 	id.smart.Reads(v)
+	id.smart.Paces(s.paceOf(issuer))
 	id.charts.server, id.charts.tokens = s, id.smart
 }
 

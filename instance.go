@@ -139,6 +139,7 @@ func (i *Instance) assemble(ctx context.Context, newJournal bool) error {
 		Limits: Limits{Entries: l.Entries, Count: l.Count, Chain: l.Chain, Iterate: l.Iterate, PageLife: l.PageLife.Duration, URL: l.URL, Time: l.Time.Duration,
 			Client: Rate{l.PerClient, l.PerClientBurst}, Person: Rate{l.PerPerson, l.PerPersonBurst}}}
 	if issuer := i.Issuer(); issuer != "" {
+		i.parts.RateOf = i.identity.rateOf(issuer)
 		i.parts.StepUp = StepUp{Issuer: issuer, Classes: smart.Strengths()}
 		i.parts.OAuth = OAuth{Authorize: issuer + "/authorize", Token: issuer + "/token", Introspect: issuer + "/introspect", Revoke: issuer + "/revoke", Manage: issuer + "/account"}
 	}
@@ -146,7 +147,7 @@ func (i *Instance) assemble(ctx context.Context, newJournal bool) error {
 		return err
 	}
 	if i.identity != nil {
-		i.identity.connect(i.verifier, i.server)
+		i.identity.connect(i.verifier, i.server, i.Issuer())
 	}
 	i.operator, err = New(i.parts.forOperator(i.cfg.Tenant))
 	return err

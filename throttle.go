@@ -22,13 +22,49 @@ type Rate struct {
 // throttle bounds how fast a client, and a person, may ask. It counts requests
 // and looks at nothing else of them, so that what it does tells nothing about
 // what is stored.
-type throttle struct{ clients, persons *buckets }
+type throttle struct {
+	clients, persons *buckets
+	own              *buckets // of clients that have a rate of their own
+	rateOf           func(issuer, client string) int
+}
 
 // maxBuckets are the clients, and the persons, remembered: some 300 bytes each.
 const maxBuckets = 1 << 16
 
-func newThrottle(client, person Rate) *throttle {
-	return &throttle{clients: newBuckets(client, maxBuckets), persons: newBuckets(person, maxBuckets)}
+// newThrottle: rateOf, unless nil, gives the requests a second of a client that
+// has a rate of its own, and 0 of all others.
+func newThrottle(client, person Rate, rateOf func(issuer, client string) int) *throttle {
+	t := &throttle{clients: newBuckets(client, maxBuckets), persons: newBuckets(person, maxBuckets), rateOf: rateOf}
+	if rateOf != nil {
+		t.own = newBuckets(Rate{PerSecond: 1}, maxBuckets)
+	}
+	return t
+}
+
+// client is a client's own bucket, or the one that all have alike.
+func (t *throttle) client(issuer, client string, now time.Time) *rate.Reservation {
+	name := issuer + "\x00" + client
+	if t.rateOf == nil {
+		return t.clients.reserve(name, now)
+	}
+	own := t.rateOf(issuer, client)
+	if own <= 0 {
+		return t.clients.reserve(name, now)
+	}
+	l := t.own.of(name)
+	if l.Limit() != rate.Limit(own) { // new, or registered anew
+		l.SetLimitAt(now, rate.Limit(own))
+		l.SetBurstAt(now, Rate{PerSecond: own}.burst())
+	}
+	return l.ReserveN(now, 1)
+}
+
+// burst is how many at once.
+func (r Rate) burst() int {
+	if r.Burst == 0 {
+		return 10 * r.PerSecond
+	}
+	return r.Burst
 }
 
 // take counts a request, or refuses it: 429, with the time after which one more
@@ -42,7 +78,7 @@ func (t *throttle) take(who gate.Identity, now time.Time) error {
 	if client == "" {
 		client = who.Subject
 	}
-	taken := []*rate.Reservation{t.clients.reserve(who.Issuer+"\x00"+client, now)}
+	taken := []*rate.Reservation{t.client(who.Issuer, client, now)}
 	// Whoever has no record here is a system, and counts as a client alone.
 	if who.FHIRUser != "" || who.Patient != "" {
 		taken = append(taken, t.persons.reserve(who.Issuer+"\x00"+who.Subject, now))
@@ -87,9 +123,7 @@ func newBuckets(r Rate, size int) *buckets {
 	if r.PerSecond == 0 {
 		return nil
 	}
-	if r.Burst == 0 {
-		r.Burst = 10 * r.PerSecond
-	}
+	r.Burst = r.burst()
 	return &buckets{rate: r, size: size, byName: map[string]*lru.Element{}, order: lru.New()}
 }
 

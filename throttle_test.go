@@ -12,7 +12,7 @@ import (
 
 func TestThrottleCountsByClientAndByPerson(t *testing.T) {
 	now := time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC)
-	th := newThrottle(Rate{PerSecond: 2, Burst: 5}, Rate{PerSecond: 1, Burst: 3})
+	th := newThrottle(Rate{PerSecond: 2, Burst: 5}, Rate{PerSecond: 1, Burst: 3}, nil)
 	anna := gate.Identity{Issuer: "i", Subject: "anna", ClientID: "app", FHIRUser: "Practitioner/anna"}
 	ben, other, abroad, system := anna, anna, anna, anna
 	ben.Subject, other.ClientID, abroad.Issuer = "ben", "other app", "another issuer"
@@ -44,13 +44,13 @@ func TestThrottleCountsByClientAndByPerson(t *testing.T) {
 }
 
 func TestThrottleIsOffByDefault(t *testing.T) {
-	th := newThrottle(Rate{}, Rate{})
+	th := newThrottle(Rate{}, Rate{}, nil)
 	for range 1000 {
 		if err := th.take(gate.Identity{Subject: "anna", FHIRUser: "Practitioner/anna"}, time.Unix(0, 0)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if newThrottle(Rate{PerSecond: 7}, Rate{}).clients.rate.Burst != 70 {
+	if newThrottle(Rate{PerSecond: 7}, Rate{}, nil).clients.rate.Burst != 70 {
 		t.Error("without a burst it is ten seconds' worth")
 	}
 }
@@ -71,5 +71,38 @@ func TestThrottleRemembersSoManyAndNoMore(t *testing.T) {
 	}
 	if b.reserve("a", now).DelayFrom(now) == 0 {
 		t.Error("who asks all the time is forgotten")
+	}
+}
+
+// TestAClientMayHaveARateOfItsOwn: as it is registered, beside those of all
+// others, and as soon as that changes.
+func TestAClientMayHaveARateOfItsOwn(t *testing.T) {
+	own := 2
+	th := newThrottle(Rate{PerSecond: 100}, Rate{}, func(issuer, client string) int {
+		if issuer == "i" && client == "slow" {
+			return own
+		}
+		return 0
+	})
+	now := time.Unix(0, 0)
+	taken := func(client string) (n int) {
+		for range 500 {
+			if th.take(gate.Identity{Issuer: "i", Subject: client, ClientID: client}, now) == nil {
+				n++
+			}
+		}
+		return n
+	}
+	if slow, other := taken("slow"), taken("other"); slow != 20 || other != 500 {
+		t.Errorf("taken %d and %d at once, want 20 and 500", slow, other)
+	}
+	own, now = 30, now.Add(time.Hour)
+	taken("slow")
+	if n := taken("slow"); n != 0 {
+		t.Errorf("%d more at once", n)
+	}
+	now = now.Add(time.Second)
+	if n := taken("slow"); n != 30 {
+		t.Errorf("taken %d a second, want 30", n)
 	}
 }

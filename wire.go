@@ -38,7 +38,9 @@ type Parts struct {
 	Limits  Limits
 	OAuth   OAuth
 	StepUp  StepUp
-	CORS    bool // the transport lets some web applications call from a browser
+	// RateOf gives the requests a second of a client with a rate of its own.
+	RateOf func(issuer, client string) int
+	CORS   bool // the transport lets some web applications call from a browser
 }
 
 // Limits bound what one request may ask.
@@ -84,7 +86,7 @@ func New(p Parts) (*Server, error) {
 	mismatch := func(layer string, h gate.Header) {
 		p.Log.Error("the two nets differ; the row is withheld", "layer", layer, "type", h.Type)
 	}
-	s := &Server{base: p.Base, gate: gate.New(p.Labeler, mismatch, p.Layers...), authn: p.Authn, pace: newThrottle(p.Limits.Client, p.Limits.Person), backend: p.Backend, journal: p.Journal, sink: &sink{journal: p.Journal},
+	s := &Server{base: p.Base, gate: gate.New(p.Labeler, mismatch, p.Layers...), authn: p.Authn, pace: newThrottle(p.Limits.Client, p.Limits.Person, p.RateOf), backend: p.Backend, journal: p.Journal, sink: &sink{journal: p.Journal},
 		links: links, index: search.NewExtractor(p.Base), ids: p.IDs, limit: p.Limits.Time, stepUp: p.StepUp, clock: p.Clock, log: p.Log,
 		unwritten: &seldom{clock: p.Clock, log: p.Log}, unavailable: &seldom{clock: p.Clock, log: p.Log},
 		parser: &validate.Parser{Base: p.Base, Now: p.Clock.Now, MaxEntries: p.Limits.Entries, MaxCount: p.Limits.Count,

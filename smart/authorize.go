@@ -43,8 +43,8 @@ type flow struct {
 	// Since is when the person signed in, where this flow only adds a factor.
 	Since time.Time
 	// Anew says that whoever is signed in wants to sign in as somebody else.
-	Anew    bool
-	Notice  string // a literal, for the sign-in page
+	Anew   bool
+	Notice string // a literal, for the sign-in page
 	// Raises is the session that a factor is added to, by its sid, where this flow
 	// only does that.
 	Raises  string

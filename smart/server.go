@@ -88,6 +88,7 @@ type Server struct {
 	base    string // the FHIR service's path
 	revoked revoked
 	origins func(context.Context, string) bool
+	wait    func(client string) time.Duration
 	telling chan struct{} // holds one for each application that is being told
 }
 
@@ -127,6 +128,10 @@ func New(o Options) (*Server, error) {
 // Reads gives the reader of access tokens, which itself needs the server's keys.
 // It must be called before the first request.
 func (s *Server) Reads(r Reader) { s.opt.Reader = r }
+
+// Paces gives who counts applications' requests: how long one must wait before
+// the next, or 0. It must be called before the first request.
+func (s *Server) Paces(wait func(client string) time.Duration) { s.wait = wait }
 
 // Keys are the server's signing keys.
 func (s *Server) Keys() *Keys { return s.keys }

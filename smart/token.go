@@ -94,6 +94,15 @@ func (s *Server) token(ctx context.Context, req transport.WebRequest) Answer {
 	if p != nil {
 		return p.answer().with(p.failed(Event{What: "token", Client: a.ID}))
 	}
+	// Who only says which application it is must not use up what that may do.
+	if s.wait != nil && a.Kind != client.Public {
+		if wait := s.wait(a.ID); wait > 0 {
+			p := &problem{status: http.StatusTooManyRequests, code: "temporarily_unavailable", text: "too many requests in a short time"}
+			answer := p.answer().with(p.failed(Event{What: "token", Client: a.ID}))
+			answer.Reply.RetryAfter = wait
+			return answer
+		}
+	}
 	var answer Answer
 	switch kind := a.form["grant_type"]; {
 	case kind == "":

@@ -124,3 +124,13 @@ func (s *snapshot) next(of uint64, now time.Time, entries []vault.Entry[record])
 	}
 	return out
 }
+
+// Rate is the requests a second that a client is registered for; 0: it has no
+// rate of its own, or nothing is known of it now.
+func (r *Registry) Rate(ctx context.Context, id string) int {
+	all, err := r.all(ctx, originsAge)
+	if err != nil || all.byID[id] == nil {
+		return 0
+	}
+	return all.byID[id].Client.Rate
+}
