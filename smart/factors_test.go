@@ -86,6 +86,31 @@ func TestAnAppIsSetUpUsedAndRemoved(t *testing.T) {
 	}
 }
 
+// TestASecondFactorBringsNothingBack: what ended with the credentials it was
+// granted under is not granted anew with others; what is granted now goes on,
+// also while the person is there.
+func TestASecondFactorBringsNothingBack(t *testing.T) {
+	r := newOwnRig(t)
+	b, a := r.signedIn(t, person.Newcomer{Login: "anna"})
+	old := b.authorized("openid offline_access")
+	_, err := r.people.Disable(t.Context(), operator, a.ID)
+	ok(t, err)
+	_, err = r.people.Enable(t.Context(), operator, a.ID)
+	ok(t, err)
+	b.in("anna", ownFirst)
+	online := b.authorized("openid online_access")
+	if online.Refresh == "" {
+		t.Fatalf("tokens %+v", online)
+	}
+	b.withApp()
+	if got := r.refreshed(t, old.Refresh); got.Error != "invalid_grant" {
+		t.Errorf("an old grant gives %+v", got)
+	}
+	if got := r.refreshed(t, online.Refresh); got.Access == "" {
+		t.Errorf("a grant of this session gives %+v", got)
+	}
+}
+
 func TestAWrongCodeAtSetUpShowsNoSecretAgain(t *testing.T) {
 	r := newOwnRig(t)
 	b, _ := r.signedIn(t, person.Newcomer{Login: "anna"})

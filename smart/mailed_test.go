@@ -73,7 +73,7 @@ func TestAResetEndsWhatSomebodyElseMayHave(t *testing.T) {
 	r := newOwnRig(t)
 	b, _ := r.signedIn(t, person.Newcomer{Login: "anna"})
 	granted := b.authorized("openid offline_access")
-	phone := r.browser(t)
+	phone, _ := r.signedIn(t, person.Newcomer{Login: "bert"}) // lent
 	phone.get("/auth/reset")
 	phone.post(ui.PathReset, "email", "anna@ehr.example")
 	link := r.letter(t, person.LetterReset).Link

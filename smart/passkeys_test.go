@@ -176,6 +176,9 @@ func TestAStrongerSignInAsksForWhatIsMissingOnly(t *testing.T) {
 	k := b.withKey() // the session goes on with one factor
 	code := b.withApp()
 	began, sid := r.clk.Now(), read(t, b.authorized("openid").Access).Sid
+	r.clk.Advance(time.Minute)
+	b.authorized("openid", "acr_values", smart.ACRTwoFactors, "max_age", "30")
+	b.titled("Sign in") // all of it: it was too long ago
 	b.authorized("openid", "acr_values", smart.ACRTwoFactors)
 	b.titled("Confirm it is you")
 	b.post(ui.PathFactor, "code", code())
@@ -191,18 +194,41 @@ func TestAStrongerSignInAsksForWhatIsMissingOnly(t *testing.T) {
 	if c = read(t, b.exchange().Access); c.ACR != smart.ACRPhishingResistant || c.AuthTime != r.clk.Now().Unix() || c.Sid != sid {
 		t.Errorf("acr %s at %d in %s: a passkey proves everything anew", c.ACR, c.AuthTime, c.Sid)
 	}
-	r.clk.Advance(time.Minute)
-	b.authorized("openid", "acr_values", smart.ACRTwoFactors, "max_age", "30")
-	b.titled("Sign in") // all of it: it was too long ago
 }
 
-func TestWhoCannotSignInAsStronglyIsSentBack(t *testing.T) {
+func TestAllFactorsAreAskedForThatAreWanted(t *testing.T) {
 	r := newOwnRig(t)
 	b, _ := r.signedIn(t, person.Newcomer{Login: "anna"})
+	k, code := b.withKey(), b.withApp()
+	other := r.browser(t)
+	other.authorized("openid", "acr_values", smart.ACRPhishingResistant)
+	other.post(ui.PathSignIn, "username", "anna", "password", ownFirst)
+	other.post(ui.PathFactor, "code", code())
+	other.titled("Confirm it is you") // a code is not enough
+	other.use(ui.PathFactorPasskey, k)
+	if c := read(t, other.exchange().Access); c.ACR != smart.ACRPhishingResistant {
+		t.Errorf("acr %s", c.ACR)
+	}
+}
+
+// TestWhoIsAskedForMoreMaySignInWhollyInstead: then all of it is of now.
+func TestWhoIsAskedForMoreMaySignInWhollyInstead(t *testing.T) {
+	r := newOwnRig(t)
+	b, _ := r.signedIn(t, person.Newcomer{Login: "anna"})
+	code := b.withApp()
+	r.clk.Advance(time.Minute)
 	b.authorized("openid", "acr_values", smart.ACRTwoFactors)
+	b.titled("Confirm it is you")
+	b.post(ui.PathSignOut) // as somebody else
 	b.titled("Sign in")
-	b.post(ui.PathSignIn, "username", "anna", "password", ownFirst)
-	if got := b.exchange(); got.Error != "unmet_authentication_requirements" {
-		t.Errorf("answer %+v", got)
+	b.authorized("openid", "acr_values", smart.ACRTwoFactors)
+	b.titled("Confirm it is you")
+	f, _ := b.form(ui.PathFactor) // and by a page of before
+	f.Set("username", "anna")
+	f.Set("password", ownFirst)
+	b.send("POST", "/auth/signin", f)
+	b.post(ui.PathFactor, "code", code())
+	if c := read(t, b.exchange().Access); c.AuthTime != r.clk.Now().Unix() {
+		t.Errorf("auth_time %d, want now", c.AuthTime)
 	}
 }

@@ -24,8 +24,17 @@ func TestANewPasswordKeepsThisSessionAndEndsAllElse(t *testing.T) {
 	b.post(ui.PathPassword, "current", ownFirst, "password", ownSecond, "repeat", ownSecond)
 	b.titled("Your account")
 	b.happened("password-changed", false)
-	b.happened("sign-out", false) // the other browser's
 	b.happened("revoke", false)
+	ended := 0
+	for _, e := range b.events {
+		if e.What == "sign-out" {
+			ended++
+		}
+	}
+	if ended != 1 {
+		t.Errorf("%d sessions ended, want the other browser's: %+v", ended, b.events)
+	}
+	b.sees("No application has access on your behalf.")
 	if b.cookies["__Host-session"] == was {
 		t.Error("the session has the name it had before")
 	}
@@ -181,5 +190,32 @@ func TestAnOwnerAllowsAnAdministratorsChangeOfTheAddress(t *testing.T) {
 	b.happened("email-change-allowed", false)
 	if l := r.letter(t, person.LetterConfirm); l.To != "new@ehr.example" {
 		t.Errorf("the link went to %s", l.To)
+	}
+}
+
+// TestWhoSignsInElsewhereChangesNothingHere: password and second factor are kept
+// there, and one made here would be a way around what is asked for there.
+func TestWhoSignsInElsewhereChangesNothingHere(t *testing.T) {
+	r := newOwnRig(t)
+	a, _, err := r.people.Linked(t.Context(), "kc", "https://kc.example", "4711", person.Profile{Display: "Kim", Email: "kim@ehr.example"})
+	ok(t, err)
+	c, err := r.SignedInAs(t.Context(), string(a.ID), "kc")
+	ok(t, err)
+	b := r.browser(t)
+	b.cookies[c.Name] = c.Value
+	b.get("/auth/account")
+	b.titled("Your account")
+	b.sees("<bdi>kc</bdi></strong>, which keeps your password")
+	for _, p := range []string{ui.PathPassword, ui.PathTOTP, ui.PathPasskey, ui.PathEmail} {
+		b.get("/auth" + p)
+		b.titled("This is kept elsewhere")
+	}
+	csrf := csrfHere(b)
+	for _, p := range []string{ui.PathPassword, ui.PathTOTP, ui.PathTOTPRemove, ui.PathPasskey, ui.PathPasskeyRemove, ui.PathRecovery, ui.PathEmail} {
+		b.send("POST", "/auth"+p, url.Values{"csrf": {csrf}, "current": {ownFirst}, "password": {ownSecond}, "repeat": {ownSecond}, "email": {"x@evil.example"}})
+		b.titled("This is kept elsewhere")
+	}
+	if now, _ := r.people.Account(t.Context(), a.ID); now.Epoch != a.Epoch {
+		t.Error("something was changed")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"firebreak/smart"
 	"firebreak/smart/person"
 	"firebreak/ui"
 )
@@ -59,7 +60,7 @@ func TestARoleEndsByItself(t *testing.T) {
 }
 
 func TestARoleThatNeedsASecondPersonWaits(t *testing.T) {
-	r := newOwnRig(t)
+	r := newOwnRig(t, func(_ *smart.Options, p *person.Options) { p.SecondFactor = nil })
 	b, a := r.signedIn(t, person.Newcomer{Login: "anna"})
 	b.get("/auth/roles")
 	b.post(ui.PathRoles, "role", "auditor", "reason", "complaint 2026-118", "until", "2026-11-22T15:00")
@@ -72,6 +73,16 @@ func TestARoleThatNeedsASecondPersonWaits(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].Role != "auditor" {
 		t.Errorf("requests %+v, %v", all, err)
 	}
+	robin, _ := r.signedIn(t, person.Newcomer{Login: "robin", Roles: []person.RoleGrant{{Role: "admin"}}})
+	robin.sees(`>1<span class="hide"> waiting for you`)
+	_, _, err = r.people.RequestRole(t.Context(), all[0].Account, "auditor", "complaint 2026-119", r.clk.Now().Add(time.Hour))
+	ok(t, err)
+	me, err := r.people.Find(t.Context(), "robin")
+	ok(t, err)
+	_, _, err = r.people.RequestRole(t.Context(), me.ID, "auditor", "complaint 2026-120", r.clk.Now().Add(time.Hour))
+	ok(t, err)
+	robin.get("/auth/account")
+	robin.sees(`>2<span class="hide"> waiting for you`) // one's own is not
 	mallory, _ := r.signedIn(t, person.Newcomer{Login: "mallory"})
 	mallory.get("/auth/roles")
 	if strings.Contains(mallory.page, "2026-118") {

@@ -118,7 +118,7 @@ func (s *Server) stepped(ctx context.Context, req transport.WebRequest, e vault.
 	}
 	// Who has a second factor is always asked for it: a password that was phished
 	// would do otherwise. Who must get one does so first.
-	if step.Flow != "" && (step.Enrol || !step.Done || s.mayRaise(step, e.Value.ACR)) {
+	if step.Flow != "" && (!step.Done || s.mayRaise(step, e.Value.ACR)) {
 		e.Value.Half = step.Flow
 		return s.keepFlow(ctx, req, e).with(events...)
 	}
