@@ -91,7 +91,7 @@ func (s *Server) life(c client.Client, now time.Time, ends ...time.Time) time.Du
 func (s *Server) accessFor(ctx context.Context, id string, g Grant, scope string, until time.Time, c client.Client, p Person) (issued, error) {
 	now := s.now()
 	claims := accessClaims{Subject: p.ID, Client: c.ID, Scope: scope, Grant: id, Session: g.Session, FHIRUser: p.FHIRUser,
-		Organization: p.Organization, Roles: p.Roles, Patient: g.Context.Patient, Purpose: s.purpose(p), ACR: g.ACR, AuthTime: g.AuthTime.Unix(),
+		Organization: p.Organization, Roles: p.Roles, Patient: g.Context.Patient, Purpose: s.purpose(p), ACR: g.ACR, AuthTime: authTime(g.AuthTime),
 		Confirmation: boundTo(g.JKT, g.Thumbprint)}
 	return s.mint(ctx, claims, now, s.life(c, now, until, p.Until, c.Until))
 }
@@ -142,7 +142,7 @@ type idClaims struct {
 	Audience string   `json:"aud"`
 	Issued   int64    `json:"iat"`
 	Expires  int64    `json:"exp"`
-	AuthTime int64    `json:"auth_time"`
+	AuthTime int64    `json:"auth_time,omitzero"`
 	Nonce    string   `json:"nonce,omitzero"`
 	ACR      string   `json:"acr,omitzero"`
 	AMR      []string `json:"amr,omitzero"`
@@ -157,7 +157,7 @@ type idClaims struct {
 func (s *Server) idToken(ctx context.Context, g Grant, scope string, p Person, access string) (string, error) {
 	now := s.now()
 	c := idClaims{Issuer: s.opt.Issuer, Subject: p.ID, Audience: g.Client, Issued: now.Unix(), Expires: now.Add(5 * minute).Unix(),
-		AuthTime: g.AuthTime.Unix(), Nonce: g.Nonce, ACR: g.ACR, AMR: g.AMR, Session: g.Session, AtHash: atHash(access)}
+		AuthTime: authTime(g.AuthTime), Nonce: g.Nonce, ACR: g.ACR, AMR: g.AMR, Session: g.Session, AtHash: atHash(access)}
 	s.sayWho(scope, p, &c.FHIRUser, &c.Profile, &c.Name)
 	payload, err := json.Marshal(c)
 	if err != nil {
@@ -200,3 +200,12 @@ func (s *Server) TokenFor(ctx context.Context, p Person, scope string) (string, 
 // ownClient is the client id of the server's own pages. No application can have
 // it: a registered id has no slash.
 const ownClient = "firebreak/pages"
+
+// authTime is auth_time; 0, and left out, when it is not known: a provider where
+// the person signed in need not tell (OpenID Connect Core 1.0 section 2).
+func authTime(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
