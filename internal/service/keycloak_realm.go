@@ -15,6 +15,10 @@ const (
 	// tells only a client that is in their aud about them.
 	ResourceServerID, ResourceServerSecret = Audience, "resource-server-secret"
 
+	// ReadScope is granted to every token of Token, and these claims are in it.
+	ReadScope                     = "user/*.rs"
+	RolesClaim, OrganizationClaim = "fhirRoles", "fhirOrganization"
+
 	passwordClient = "password-client" // exchanges a password for a token, for Token
 )
 
@@ -47,7 +51,8 @@ func realm() object {
 		"realm": "hospital", "enabled": true, "sslRequired": "none", "registrationAllowed": false,
 		"passwordPolicy": "hashAlgorithm(pbkdf2-sha256) and hashIterations(1000)", // quick: these passwords are no secret
 		"roles":          object{"realm": roles}, "users": users, "clients": realmClients(),
-		"clientScopes": append(builtInScopes(), fhirScope()),
+		"clientScopes": append(builtInScopes(), fhirScope(), smartScope(), object{"name": ReadScope, "protocol": "openid-connect",
+			"attributes": object{"include.in.token.scope": "true"}}),
 		"components": object{"org.keycloak.userprofile.UserProfileProvider": []object{{
 			"providerId": "declarative-user-profile", "config": object{"kc.user.profile.config": []string{string(profile)}},
 		}}},
@@ -61,7 +66,10 @@ func keycloakUser(a Account) object {
 		data, _ := json.Marshal(object{"subType": "totp", "digits": 6, "period": 30, "algorithm": "HmacSHA1"})
 		credentials = append(credentials, object{"type": "otp", "secretData": string(secret), "credentialData": string(data)})
 	}
-	attributes := object{}
+	attributes := object{RolesClaim: fhirRoles(a.Roles)}
+	if a.Organization != "" {
+		attributes[OrganizationClaim] = []string{"Organization/" + a.Organization}
+	}
 	for name, value := range map[string]string{"fhirUser": a.FHIRUser, "organization": a.Organization} {
 		if value != "" {
 			attributes[name] = []string{value}
@@ -78,8 +86,31 @@ func realmClients() []object {
 		{"clientId": ResourceServerID, "secret": ResourceServerSecret, "publicClient": false, "standardFlowEnabled": false,
 			"directAccessGrantsEnabled": false, "serviceAccountsEnabled": true},
 		{"clientId": passwordClient, "publicClient": true, "standardFlowEnabled": false, "directAccessGrantsEnabled": true,
-			"defaultClientScopes": []string{"basic", "acr", "profile", "email", "fhir"}},
+			"defaultClientScopes": []string{"basic", "acr", "profile", "email", "fhir", "smart", ReadScope}},
 	}
+}
+
+// smartScope puts into access tokens what a FHIR server that reads nothing else
+// goes by: roles and organisation in FHIR's words, beside the hospital's own.
+func smartScope() object {
+	mapper := func(name, many string) object {
+		return object{"name": name, "protocol": "openid-connect", "protocolMapper": "oidc-usermodel-attribute-mapper", "config": object{
+			"user.attribute": name, "claim.name": name, "multivalued": many, "jsonType.label": "String",
+			"access.token.claim": "true", "introspection.token.claim": "true", "id.token.claim": "false"}}
+	}
+	return object{"name": "smart", "protocol": "openid-connect", "protocolMappers": []object{mapper(RolesClaim, "true"), mapper(OrganizationClaim, "false")}}
+}
+
+// fhirRoles are a hospital's roles as FHIR servers call them.
+func fhirRoles(own []string) []string {
+	var out []string
+	for _, r := range own {
+		if r == "doctor" {
+			r = "physician"
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 // fhirScope puts what FHIR needs into all tokens.
