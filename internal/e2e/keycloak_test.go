@@ -131,7 +131,47 @@ func (h *house) sees(token string, want map[string]int) {
 	h.t.Helper()
 	for what, status := range want {
 		if r := h.read(token, what); r.status != status {
-			h.t.Errorf("%s: %d, want %d: %s", what, r.status, status, r.body)
+			h.t.Errorf("%s: %d, want %d: %s %s", what, r.status, status, r.header.Get("WWW-Authenticate"), r.body)
 		}
 	}
+}
+
+// TestAnotherProvidersPeopleSignIn: what holds for Keycloak holds for npm's
+// oidc-provider, which says less of a sign-in: not when it was. Who is signed in
+// there needs no password for a second browser of ours; who signs out there is
+// signed out in both.
+func TestAnotherProvidersPeopleSignIn(t *testing.T) {
+	p := service.StartOIDCProvider(t)
+	h := signingInAt(t, p)
+	h.ward()
+	portal := h.portal("portal")
+	nurse := account(t, "nurse-bell")
+	first := newVisitor(t, trusting(t), back)
+	there := first.open(portal.begin(h, clinicianScope)).submit("/signin/provider", "provider", "clinic")
+	if !strings.HasPrefix(there.at.String(), p.Issuer()) {
+		t.Fatalf("the visitor is at %s, want the provider", there.at)
+	}
+	got := portal.exchange(h, there.submit("", "login", nurse.Login, "password", nurse.Password).submit("/consent", "answer", "allow").code()).must(t)
+	h.sees(got.text("access_token"), map[string]int{"Patient/amy": 200, "Patient/sam": 404})
+
+	second := newVisitor(t, trusting(t), back)
+	at, err := url.Parse(p.Issuer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.http.Jar.SetCookies(at, first.http.Jar.Cookies(at))
+	straight := second.open(portal.begin(h, clinicianScope)).submit("/signin/provider", "provider", "clinic")
+	also := portal.exchange(h, straight.submit("/consent", "answer", "allow").code()).must(t)
+
+	out := first.open(h.issuer+"/signout").submit("/signout", "answer", "signout")
+	if !strings.HasPrefix(out.at.String(), p.Issuer()+"/session/end") {
+		t.Fatalf("signing out leads to %s, want the provider", out.at)
+	}
+	h.sees(got.text("access_token"), map[string]int{"Patient/amy": 401})
+	portal.refresh(h, got.text("refresh_token")).refused(t, "the refresh token of a session that ended", 400, "invalid_grant")
+	h.sees(also.text("access_token"), map[string]int{"Patient/amy": 200})
+	if end := out.submit("/session/end/confirm", "logout", "yes"); end.at.String() != h.issuer+"/signedout" {
+		t.Errorf("after signing out there the visitor is at %s: %s", end.at, end.body)
+	}
+	becomes(t, "the second browser is signed out", func() bool { return h.read(also.text("access_token"), "Patient/amy").status == 401 })
 }
