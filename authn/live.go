@@ -15,13 +15,14 @@ var ErrLivenessUnknown = errors.New("it is not known whether the token was revok
 type Liveness interface {
 	// Live is asked for every request, after the token is verified or remembered,
 	// and decides by Grant, ClientID, Subject and Session. False refuses the
-	// token. An error refuses the request for want of an answer.
+	// token. An error refuses the request for want of an answer. It must neither
+	// change t nor keep it.
 	Live(ctx context.Context, t *Token) (bool, error)
 }
 
 // alive asks the issuer's Liveness, if it has one.
-func (i *trusted) alive(ctx context.Context, t Token) error {
-	ok, err := i.Live.Live(ctx, &t)
+func (i *trusted) alive(ctx context.Context, t *Token) error {
+	ok, err := i.Live.Live(ctx, t)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -109,12 +109,13 @@ func (v *Verifier) VerifyRequest(ctx context.Context, c Credentials) (Token, err
 			return Token{}, onScheme(scheme, err)
 		}
 	}
+	t := e.token.clone()
 	if e.issuer.Live != nil {
-		if err := e.issuer.alive(ctx, e.token.clone()); err != nil {
+		if err := e.issuer.alive(ctx, &t); err != nil {
 			return Token{}, onScheme(scheme, err)
 		}
 	}
-	return e.token.clone(), nil
+	return t, nil
 }
 
 // Inspect is what a token says, for who is asked about it or takes it back (RFC
@@ -128,12 +129,13 @@ func (v *Verifier) Inspect(ctx context.Context, raw string) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
+	t := e.token.clone()
 	if e.issuer.Live != nil {
-		if err := e.issuer.alive(ctx, e.token.clone()); err != nil {
+		if err := e.issuer.alive(ctx, &t); err != nil {
 			return Token{}, err
 		}
 	}
-	return e.token.clone(), nil
+	return t, nil
 }
 
 // token is what the token says and whose it is, remembered or verified now. It

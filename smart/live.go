@@ -48,6 +48,8 @@ type revoked struct {
 	seen uint64 // the vault's generation of them
 	full bool   // it was read
 	by   map[string]time.Time
+
+	latest latest
 }
 
 // Live reports whether an access token of this server still counts. It is asked
@@ -58,6 +60,9 @@ func (s *Server) Live(ctx context.Context, t *authn.Token) (bool, error) {
 	by, err := s.revokedNow(ctx)
 	if err != nil {
 		return false, err
+	}
+	if len(by) == 0 {
+		return true, nil
 	}
 	// For good, whatever a server's clock said when it issued the token.
 	for _, about := range [...]string{aboutGrant(t.Grant), aboutToken(t.JTI)} {
@@ -79,11 +84,10 @@ func (s *Server) revokedNow(ctx context.Context) (map[string]time.Time, error) {
 	r := &s.revoked
 	var tick int64
 	if s.vault.Shared() {
-		e, err := ticks.Load(ctx, s.vault, theTick)
-		if err != nil && !errors.Is(err, vault.ErrAbsent) {
+		var err error
+		if tick, err = s.revoked.latest.get(ctx); err != nil {
 			return nil, fmt.Errorf("revocations: %w", err)
 		}
-		tick = e.Rev
 	}
 	seen := s.vault.Generation(revocations.Name())
 	r.mu.RLock()
@@ -106,4 +110,13 @@ func (s *Server) revokedNow(ctx context.Context) (map[string]time.Time, error) {
 	// once more.
 	r.by, r.tick, r.seen, r.full = by, tick, seen, true
 	return by, nil
+}
+
+// tick asks the database for the tick; 0 when there was no revocation yet.
+func (s *Server) tick(ctx context.Context) (int64, error) {
+	e, err := ticks.Load(ctx, s.vault, theTick)
+	if errors.Is(err, vault.ErrAbsent) {
+		return 0, nil
+	}
+	return e.Rev, err
 }

@@ -119,6 +119,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{opt: o, vault: o.Vault, keys: newKeys(o.Vault, o.KeyPeriod, o.Clock.Now), pages: o.Pages, log: o.Log,
 		origin: issuer.Scheme + "://" + issuer.Host, prefix: issuer.Path, base: base.Path, origins: o.Clients.Origins(),
 		telling: make(chan struct{}, tellingAtOnce)}
+	s.revoked.latest.ask = s.tick
 	// Who may do less than before loses the tokens that say more, at that moment.
 	o.People.Ends(func(id person.ID) []vault.Op { return s.revoke(aboutPerson(string(id))) })
 	o.Clients.Ends(func(id string) []vault.Op { return s.revoke(aboutClient(id)) })
