@@ -83,9 +83,10 @@ type Server struct {
 	keys    *Keys
 	pages   *ui.Pages
 	log     *slog.Logger
-	origin  string // of the pages, as browsers write it
-	prefix  string // the issuer's path
-	base    string // the FHIR service's path
+	origin  string           // of the pages, as browsers write it
+	prefix  string           // the issuer's path
+	base    string           // the FHIR service's path
+	table   map[string]place // places, made once
 	revoked revoked
 	origins func(context.Context, string) bool
 	wait    func(client string) time.Duration
@@ -119,6 +120,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{opt: o, vault: o.Vault, keys: newKeys(o.Vault, o.KeyPeriod, o.Clock.Now), pages: o.Pages, log: o.Log,
 		origin: issuer.Scheme + "://" + issuer.Host, prefix: issuer.Path, base: base.Path, origins: o.Clients.Origins(),
 		telling: make(chan struct{}, tellingAtOnce)}
+	s.table = s.places()
 	s.revoked.latest.ask = s.tick
 	// Who may do less than before loses the tokens that say more, at that moment.
 	o.People.Ends(func(id person.ID) []vault.Op { return s.revoke(aboutPerson(string(id))) })
@@ -250,7 +252,7 @@ func (s *Server) Serve(ctx context.Context, req transport.WebRequest) Answer {
 	case route && strings.HasPrefix(path, "/assets/"):
 		p, path = place{get: s.asset, readable: ownPages}, "/assets"
 	default:
-		if p, found = s.places()[path]; !found {
+		if p, found = s.table[path]; !found {
 			p, found = s.federatedPlace(path)
 		}
 	}
