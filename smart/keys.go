@@ -52,13 +52,6 @@ var (
 
 const theKeySet = "current"
 
-// signer is a key ready to sign.
-type signer struct {
-	storedKey
-	private crypto.Signer
-	jose    map[string]jose.Signer // by typ
-}
-
 // Keys are the server's signing keys. They are safe for concurrent use.
 type Keys struct {
 	v      *vault.Vault
@@ -186,24 +179,7 @@ func (k *Keys) ready(key storedKey) (*signer, error) {
 	if i := slices.IndexFunc(k.known, func(s *signer) bool { return s.ID == key.ID }); i >= 0 {
 		return k.known[i], nil
 	}
-	parsed, err := x509.ParsePKCS8PrivateKey(key.PKCS8)
-	if err != nil {
-		return nil, fmt.Errorf("signing key: %w", err)
-	}
-	private, ok := parsed.(crypto.Signer)
-	if !ok {
-		return nil, errors.New("signing key: it cannot sign")
-	}
-	s := &signer{storedKey: key, private: private, jose: map[string]jose.Signer{}}
-	for _, typ := range []string{typeAccess, typeID, typeLogout} {
-		opt := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))
-		made, err := jose.NewSigner(jose.SigningKey{Algorithm: key.Alg, Key: jose.JSONWebKey{Key: private, KeyID: key.ID}}, opt)
-		if err != nil {
-			return nil, fmt.Errorf("signing key: %w", err)
-		}
-		s.jose[typ] = made
-	}
-	return s, nil
+	return newSigner(key)
 }
 
 // The typ of what is signed, so that none passes for another (RFC 8725 section
@@ -225,11 +201,7 @@ func (k *Keys) sign(ctx context.Context, alg jose.SignatureAlgorithm, typ string
 	}
 	for _, s := range known {
 		if s.Alg == alg && s.Period == index {
-			jws, err := s.jose[typ].Sign(payload)
-			if err != nil {
-				return "", err
-			}
-			return jws.CompactSerialize()
+			return s.compact(typ, payload)
 		}
 	}
 	return "", fmt.Errorf("there is no %s key for this period", alg)
