@@ -93,7 +93,7 @@ func (s *Server) consent(ctx context.Context, req transport.WebRequest) Answer {
 	if p != nil {
 		return s.refuse(ctx, e, p)
 	}
-	asked, err := scope.Parse(e.Value.Scope)
+	asked, err := askedOf(e.Value, person)
 	if err != nil || ask != nil {
 		return s.proceed(ctx, req, e)
 	}

@@ -105,12 +105,15 @@ func (s *Server) proceed(ctx context.Context, req transport.WebRequest, e vault.
 	case ask != nil:
 		return s.patientPage(ctx, req, e, c, person, ui.PatientSearch{})
 	}
-	asked, err := scope.Parse(f.Scope)
+	asked, err := askedOf(f, person)
 	if err != nil {
 		return s.troublePage(err)
 	}
+	if asked.String() == "" {
+		return s.refuse(ctx, e, bad("invalid_scope", "none of the scopes can be granted by this person"))
+	}
 	if c.Trusted && !f.asks("consent") {
-		return s.grant(ctx, req, e, sess, person, c, context_, f.Scope)
+		return s.grant(ctx, req, e, sess, person, c, context_, asked.String())
 	}
 	if f.asks("none") {
 		return s.refuse(ctx, e, bad("consent_required", "the person has to agree"))
@@ -120,6 +123,16 @@ func (s *Server) proceed(ctx context.Context, req transport.WebRequest, e vault.
 		return s.troublePage(err)
 	}
 	return s.flowPage(view, f)
+}
+
+// askedOf is what a person can be asked for: who is nobody in the records has no
+// fhirUser to tell (SMART App Launch 2.2, scopes-and-launch-context).
+func askedOf(f flow, p Person) (scope.Request, error) {
+	asked, err := scope.Parse(f.Scope)
+	if p.FHIRUser == "" {
+		asked.Identity = slices.DeleteFunc(asked.Identity, func(s string) bool { return s == "fhirUser" })
+	}
+	return asked, err
 }
 
 // mustSignIn reports whether the session that is there does not do for the flow.

@@ -11,6 +11,7 @@ import (
 
 	"firebreak/smart"
 	"firebreak/smart/client"
+	"firebreak/smart/person"
 	"firebreak/transport"
 )
 
@@ -228,6 +229,21 @@ func TestTheIDTokenSaysWhoSignedInAndHow(t *testing.T) {
 	}
 	if c["sid"] != n.good(g.Access).Session || c["sid"] == "" {
 		t.Errorf("sid %v is not the session of the access token", c["sid"])
+	}
+}
+
+// TestWhoIsNobodyInTheRecordsGrantsNoFHIRUser: such as an administrator.
+func TestWhoIsNobodyInTheRecordsGrantsNoFHIRUser(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	n.join(person.Newcomer{Login: "ada", Display: "Ada"})
+	a, trusted := n.register(client.Client{}), n.register(client.Client{ID: "trusted", Name: "Trusted", Trusted: true})
+	b := n.browser()
+	for _, x := range []*app{a, trusted} {
+		g := x.tokens(b, "ada", "scope", "openid fhirUser user/Patient.rs")
+		same(w, "scope", g.Scope, "openid user/Patient.rs")
+		same(w, "fhirUser", claims(w, g.ID)["fhirUser"], nil)
+		same(w, "only that", x.start(b, "scope", "fhirUser").back().Get("error"), "invalid_scope")
 	}
 }
 
