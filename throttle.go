@@ -51,8 +51,8 @@ func (t *throttle) client(issuer, client string, now time.Time) *rate.Reservatio
 	if own <= 0 {
 		return t.clients.reserve(name, now)
 	}
-	l := t.own.of(name)
-	if l.Limit() != rate.Limit(own) { // new, or registered anew
+	l := t.own.at(name, Rate{PerSecond: own})
+	if l.Limit() != rate.Limit(own) { // registered anew
 		l.SetLimitAt(now, rate.Limit(own))
 		l.SetBurstAt(now, Rate{PerSecond: own}.burst())
 	}
@@ -131,10 +131,11 @@ func (b *buckets) reserve(name string, now time.Time) *rate.Reservation {
 	if b == nil {
 		return nil
 	}
-	return b.of(name).ReserveN(now, 1)
+	return b.at(name, b.rate).ReserveN(now, 1)
 }
 
-func (b *buckets) of(name string) *rate.Limiter {
+// at is the bucket of a name, with a rate if it is a new one.
+func (b *buckets) at(name string, r Rate) *rate.Limiter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if el, ok := b.byName[name]; ok {
@@ -144,7 +145,7 @@ func (b *buckets) of(name string) *rate.Limiter {
 	if len(b.byName) >= b.size {
 		delete(b.byName, b.order.Remove(b.order.Back()).(*bucket).name)
 	}
-	l := rate.NewLimiter(rate.Limit(b.rate.PerSecond), b.rate.Burst)
+	l := rate.NewLimiter(rate.Limit(r.PerSecond), r.burst())
 	b.byName[name] = b.order.PushFront(&bucket{name, l})
 	return l
 }
