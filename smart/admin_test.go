@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pquerna/otp/totp"
+
 	"firebreak/authn"
 	"firebreak/clock"
 	"firebreak/smart/client"
@@ -273,6 +275,25 @@ func TestAdministrationTakesAStrongSignIn(t *testing.T) {
 	w.get(ui.PathAdminApps)
 	w.wants(http.StatusForbidden, "A second factor is needed")
 	w.recorded("administration", true)
+	// Who has one is asked for it.
+	e, err := o.opt.People.EnrolTOTP(here, person.ID(o.ids["ada"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := totp.GenerateCode(e.Secret, o.now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := o.opt.People.ConfirmTOTP(here, person.ID(o.ids["ada"]), "", code, "192.0.2.1"); err != nil {
+		t.Fatal(err)
+	}
+	w = o.as("ada")
+	w.get(ui.PathAdminApps)
+	w.wants(http.StatusSeeOther, "/auth/flow?id=")
+	_, id, _ := strings.Cut(w.page.Reply.Location, "?id=")
+	if f, err := flows.Load(here, o.vault, id); err != nil || !slices.Equal(f.Value.ACR, []string{ACRTwoFactors}) || f.Value.Return != "https://id.example/auth"+ui.PathAdminApps {
+		t.Errorf("sent to sign in by %+v, %v", f.Value, err)
+	}
 	w = o.as("ada", ACRTwoFactors)
 	w.get(ui.PathAdminApps)
 	w.wants(http.StatusOK)
