@@ -59,6 +59,25 @@ func TestAClinicianChoosesWhosePatientsRecord(t *testing.T) {
 	}
 }
 
+// TestPatientScopesBringAPatientUnasked: launch/patient is inferred (SMART App
+// Launch 2.2, scopes-and-launch-context).
+func TestPatientScopesBringAPatientUnasked(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	n.clinician()
+	n.patient()
+	a := n.register(client.Client{})
+	same(w, "own", a.tokens(n.browser(), "paul", "scope", "patient/Observation.rs").Patient, "p1")
+	p := a.start(n.browser(), "scope", "patient/Observation.rs").signIn("anna")
+	if !p.has("/patient/find") {
+		t.Fatalf("no patient was asked for: %s", p.title)
+	}
+	g := a.exchange(a.through(p, "anna").back().Get("code")).ok(w)
+	same(w, "chosen", []any{g.Patient, n.good(g.Access).Patient}, "[p2 p2]")
+	g = a.tokens(n.browser(), "anna", "scope", "user/Observation.rs")
+	same(w, "none needed", []any{g.Patient, n.good(g.Access).Patient}, "[ ]")
+}
+
 // launched opens the launch page and has an application opened for a patient.
 func launched(w *world, b *browser, app, patient, encounter string) url.Values {
 	w.t.Helper()
