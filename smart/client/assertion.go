@@ -184,8 +184,12 @@ func (a *Authenticator) keyOf(ctx context.Context, as authn.Assertion, k *known)
 		return key, "", nil
 	}
 	if err == nil {
-		if set, err = fetcher.Again(ctx, k.Client.KeysURL); look(set, err) {
+		set, err := fetcher.Again(ctx, k.Client.KeysURL)
+		if look(set, err) {
 			return key, "", nil
+		}
+		if err != nil && !errors.Is(err, ErrKeysUnavailable) {
+			return key, "", err
 		}
 	}
 	switch {

@@ -16,11 +16,15 @@ import (
 
 const (
 	fetchTimeout = 5 * time.Second
-	// refetchGap is between two requests to one address, whatever asks for them:
-	// assertions with made-up key ids must not become a flood for a client.
+	// refetchGap is between two requests to one address where its keys could not be
+	// fetched, or are held and an assertion names another: assertions with made-up
+	// key ids must not become a flood for a client.
 	refetchGap = 15 * time.Second
+	// maxAMinute are the requests to one address in a minute, whatever asks for
+	// them: some owners let their keys not be held at all.
+	maxAMinute = 60
 
-	minTTL, usualTTL, maxTTL = 10 * time.Second, 5 * time.Minute, time.Hour
+	usualTTL, maxTTL = 5 * time.Minute, time.Hour
 
 	maxURLs    = 4096
 	maxFlights = 32
@@ -47,9 +51,19 @@ type Fetcher struct {
 type keyURL struct {
 	set     *authn.AssertionKeys
 	expires time.Time
-	flight  chan struct{} // closed when the request under way has ended; nil when none is
-	tried   time.Time     // when the latest request began
-	err     error         // how it ended
+	flight  *flight   // under way; nil when none is
+	tried   time.Time // when the latest request began
+	err     error     // how it ended
+	since   time.Time // when the minute began in which requests are counted
+	asked   int       // how many began in it
+}
+
+// flight is one request. Who waited for it may use what it brought, once, also
+// when that must not be held.
+type flight struct {
+	ended chan struct{} // closed then; what follows is set before
+	set   *authn.AssertionKeys
+	err   error
 }
 
 // NewFetcher is a fetcher that keeps to the rules.
@@ -80,16 +94,19 @@ func (f *Fetcher) ask(ctx context.Context, url string, again bool) (*authn.Asser
 	now := f.clock.Now()
 	f.mu.Lock()
 	k := f.entry(url, now)
-	var flight <-chan struct{}
+	var under *flight
 	if again || !k.fresh(now) {
-		flight = f.start(url, k, now)
+		under = f.start(url, k, now, again)
 	}
 	f.mu.Unlock()
-	if flight != nil {
+	if under != nil {
 		select {
-		case <-flight:
+		case <-under.ended:
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		}
+		if under.err == nil {
+			return under.set, nil
 		}
 	}
 	f.mu.Lock()
@@ -149,17 +166,19 @@ func (f *Fetcher) entry(url string, now time.Time) *keyURL {
 
 var errBusy = errors.New("too many key sets are being fetched")
 
-// start begins a request, or joins the one under way, or does neither when one
-// began just now.
-func (f *Fetcher) start(url string, k *keyURL, now time.Time) <-chan struct{} {
+// start begins a request, or joins the one under way, or does neither when there
+// were enough just now.
+func (f *Fetcher) start(url string, k *keyURL, now time.Time, again bool) *flight {
 	if k.flight != nil {
 		return k.flight
 	}
-	gap := refetchGap
-	if k.set != nil && k.err == nil {
-		gap = min(gap, max(k.expires.Sub(k.tried), minTTL)) // its owner wants it to be asked that often
+	if since := now.Sub(k.tried); f.urls[url] != k || !k.tried.IsZero() && (again || k.err != nil) && since >= 0 && since < refetchGap {
+		return nil
 	}
-	if since := now.Sub(k.tried); !k.tried.IsZero() && since >= 0 && since < gap || f.urls[url] != k {
+	if in := now.Sub(k.since); in < 0 || in >= time.Minute {
+		k.since, k.asked = now, 0
+	}
+	if k.asked >= maxAMinute {
 		return nil
 	}
 	select {
@@ -167,12 +186,13 @@ func (f *Fetcher) start(url string, k *keyURL, now time.Time) <-chan struct{} {
 	default:
 		return nil
 	}
-	k.tried, k.flight = now, make(chan struct{})
-	go f.fly(url, k)
+	k.asked++
+	k.tried, k.flight = now, &flight{ended: make(chan struct{})}
+	go f.fly(url, k, k.flight)
 	return k.flight
 }
 
-func (f *Fetcher) fly(url string, k *keyURL) {
+func (f *Fetcher) fly(url string, k *keyURL, under *flight) {
 	set, life, err := f.fetch(url)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -181,7 +201,8 @@ func (f *Fetcher) fly(url string, k *keyURL) {
 		// way can lengthen it.
 		k.set, k.expires = set, k.tried.Add(life)
 	}
-	close(k.flight)
+	under.set, under.err = set, err
+	close(under.ended)
 	k.flight = nil
 	<-f.slots
 }
@@ -212,19 +233,19 @@ func (f *Fetcher) fetch(url string) (*authn.AssertionKeys, time.Duration, error)
 }
 
 // lifetime is how long a set may be held by its Cache-Control (RFC 9111 §5.2.2)
-// and Age, within bounds. The lower one keeps every assertion from becoming a
-// request; SMART App Launch 2.2 allows nothing longer than the header says.
+// and Age: SMART App Launch 2.2 (client-confidential-asymmetric) allows nothing
+// longer. 0: not beyond the request that waits for it.
 func lifetime(h http.Header) time.Duration {
 	life := usualTTL
 	for directive := range strings.SplitSeq(strings.ToLower(strings.Join(h.Values("Cache-Control"), ",")), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
 		switch name {
 		case "no-store", "no-cache":
-			return minTTL
+			return 0
 		case "max-age":
 			sec, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
 			if err != nil {
-				return minTTL // RFC 9111 §4.2.1: what is invalid is stale
+				return 0 // RFC 9111 §4.2.1: what is invalid is stale
 			}
 			life = time.Duration(sec) * time.Second
 		}
@@ -232,5 +253,5 @@ func lifetime(h http.Header) time.Duration {
 	if age, err := strconv.ParseUint(h.Get("Age"), 10, 31); err == nil {
 		life -= time.Duration(age) * time.Second
 	}
-	return min(max(life, minTTL), maxTTL)
+	return min(max(life, 0), maxTTL)
 }

@@ -133,6 +133,38 @@ func TestMadeUpKidsAreNoFlood(t *testing.T) {
 	p.wantAsked(t, "nobody", 2)
 }
 
+// TestKeysThatMustNotBeHeldAreNot: each assertion asks anew, so that a key which
+// is withdrawn is worth nothing from then on; and all of them together do not ask
+// without end.
+func TestKeysThatMustNotBeHeldAreNot(t *testing.T) {
+	for _, control := range []string{"no-store", "max-age=0", "max-age=5, no-cache"} {
+		h, p, s := publisher(t, control)
+		for range 3 {
+			must(t, h.accepts(h.fresh(t, s, nil)))
+		}
+		p.wantAsked(t, control, 3)
+		p.publish(control, newSigner(t, "next", jose.ES256).jwks(t))
+		h.refusalOfRequest(t, control+", withdrawn", h.fresh(t, s, nil))
+		p.wantAsked(t, control+", withdrawn", 4)
+		for range 2 * maxAMinute {
+			h.refusalOfRequest(t, control+", withdrawn", h.fresh(t, s, nil))
+		}
+		p.wantAsked(t, control+", a flood", maxAMinute)
+		p.publish(control, s.jwks(t))
+		h.clk.Advance(time.Minute)
+		must(t, h.accepts(h.fresh(t, s, nil)))
+	}
+	h, p, s := publisher(t, "max-age=5")
+	must(t, h.accepts(h.fresh(t, s, nil)))
+	h.clk.Advance(5*time.Second - 1)
+	must(t, h.accepts(h.fresh(t, s, nil)))
+	p.wantAsked(t, "within five seconds", 1)
+	p.publish("max-age=5", newSigner(t, "next", jose.ES256).jwks(t))
+	h.clk.Advance(1)
+	h.refusalOfRequest(t, "after five seconds", h.fresh(t, s, nil))
+	p.wantAsked(t, "after five seconds", 2)
+}
+
 // TestAPlaceThatFailsKeepsKeysForTheirTimeOnly and is asked seldom.
 func TestAPlaceThatFailsKeepsKeysForTheirTimeOnly(t *testing.T) {
 	h, p, s := publisher(t, "max-age=60")

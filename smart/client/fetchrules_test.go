@@ -53,9 +53,9 @@ func TestLifetimesKeepToTheHeaderWithinBounds(t *testing.T) {
 		want         time.Duration
 	}{
 		{"", "", usualTTL}, {"public", "", usualTTL}, {"max-age=120", "", 2 * time.Minute}, {`Public, MAX-AGE="120"`, "", 2 * time.Minute},
-		{"max-age=120", "60", time.Minute}, {"max-age=120", "119", minTTL}, {"max-age=120", "x", 2 * time.Minute},
-		{"max-age=0", "", minTTL}, {"max-age=9", "", minTTL}, {"max-age=3601", "", maxTTL}, {"max-age=99999999999999999999", "", minTTL},
-		{"max-age=-1", "", minTTL}, {"max-age=", "", minTTL}, {"no-store", "", minTTL}, {"max-age=3600, no-cache", "", minTTL},
+		{"max-age=120", "60", time.Minute}, {"max-age=120", "119", time.Second}, {"max-age=120", "120", 0}, {"max-age=120", "121", 0}, {"max-age=120", "x", 2 * time.Minute},
+		{"max-age=0", "", 0}, {"max-age=9", "", 9 * time.Second}, {"max-age=3601", "", maxTTL}, {"max-age=99999999999999999999", "", 0},
+		{"max-age=-1", "", 0}, {"max-age=", "", 0}, {"no-store", "", 0}, {"max-age=3600, no-cache", "", 0},
 	}
 	for _, c := range cases {
 		h := http.Header{}
