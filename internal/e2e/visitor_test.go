@@ -85,7 +85,7 @@ func attributes(tag string) map[string]string {
 }
 
 // submit sends the form whose action ends so, as it stands but for the fields
-// given, by name and value in turn.
+// given, by name and value in turn; "+name" is one more of that name.
 func (p page) submit(action string, fields ...string) page {
 	p.v.t.Helper()
 	for _, m := range formTag.FindAllStringSubmatch(p.body, -1) {
@@ -102,6 +102,10 @@ func (p page) submit(action string, fields ...string) page {
 			}
 		}
 		for n := 0; n < len(fields); n += 2 {
+			if more, ok := strings.CutPrefix(fields[n], "+"); ok {
+				values.Add(more, fields[n+1])
+				continue
+			}
 			values.Set(fields[n], fields[n+1])
 		}
 		u, err := p.at.Parse(to)
