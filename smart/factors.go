@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"firebreak/smart/person"
 	"firebreak/transport"
@@ -21,7 +22,19 @@ func (s *Server) setUpPage(ctx context.Context, req transport.WebRequest) Answer
 	if err != nil {
 		return s.troublePage(err)
 	}
-	return s.page(http.StatusOK, &ui.SetUpTOTP{Common: s.own(req, own.person), Secret: secret.Secret, QR: secret.PNG})
+	return s.page(http.StatusOK, &ui.SetUpTOTP{Common: s.own(req, own.person), Secret: inFours(secret.Secret), QR: secret.PNG})
+}
+
+// inFours is a secret as people can type it; apps leave the spaces out.
+func inFours(secret string) string {
+	var b strings.Builder
+	for i, c := range secret {
+		if i > 0 && i%4 == 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
 }
 
 // setUp takes the code that shows that the app has the secret: of the person who
@@ -141,7 +154,7 @@ func (s *Server) enrolPage(ctx context.Context, req transport.WebRequest, e vaul
 		return s.troublePage(err)
 	}
 	v := s.enrolView(ctx, req, e, step)
-	v.Secret, v.QR = secret.Secret, secret.PNG
+	v.Secret, v.QR = inFours(secret.Secret), secret.PNG
 	return s.flowPage(v, e.Value)
 }
 

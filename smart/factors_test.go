@@ -117,6 +117,9 @@ func TestAWrongCodeAtSetUpShowsNoSecretAgain(t *testing.T) {
 	b.get("/auth/account/totp")
 	right := b.code()
 	secret := secretPattern.FindStringSubmatch(b.page)[1]
+	if groups := strings.Fields(secret); len(groups) != 8 || len(groups[0]) != 4 {
+		t.Errorf("the secret %q is not in fours", secret)
+	}
 	b.post(ui.PathTOTP, "code", "000000")
 	b.titled("Error: Set up an authenticator app")
 	if strings.Contains(b.page, secret) || strings.Contains(b.page, "data:image") {

@@ -293,7 +293,7 @@ func (b *ownBrowser) code() string {
 	if m == nil {
 		b.Fatalf("no secret on the page:\n%s", mainOf(b.page))
 	}
-	c, err := totp.GenerateCode(m[1], b.r.clk.Now())
+	c, err := totp.GenerateCode(strings.ReplaceAll(m[1], " ", ""), b.r.clk.Now())
 	ok(b, err)
 	return c
 }
