@@ -176,6 +176,31 @@ func TestAnAddressIsChangedByItsOwnLink(t *testing.T) {
 	phone.titled("This link is used up")
 }
 
+// TestNobodyIsFloodedWithLetters: of one person's making.
+func TestNobodyIsFloodedWithLetters(t *testing.T) {
+	r := newOwnRig(t)
+	b, _ := r.signedIn(t, person.Newcomer{Login: "anna"})
+	ask := func() int {
+		b.get("/auth/account/email")
+		b.post(ui.PathEmail, "email", "victim@elsewhere.example")
+		return b.reply.Status
+	}
+	for range 10 {
+		if got := ask(); got != 200 {
+			t.Fatalf("status %d", got)
+		}
+		r.letter(t, person.LetterConfirm)
+	}
+	if got := ask(); got != 429 || len(b.events) > 0 {
+		t.Errorf("status %d, %+v", got, b.events)
+	}
+	r.clk.Advance(24*time.Hour + time.Second)
+	b.in("anna", ownFirst)
+	if got := ask(); got != 200 {
+		t.Errorf("the next day: %d", got)
+	}
+}
+
 func TestAnOwnerAllowsAnAdministratorsChangeOfTheAddress(t *testing.T) {
 	r := newOwnRig(t)
 	a := r.joined(t, person.Newcomer{Login: "anna", FHIRUser: "Practitioner/anna"})

@@ -249,6 +249,15 @@ func (s *Server) askEmail(ctx context.Context, req transport.WebRequest) Answer 
 	if !s.opt.Mail {
 		return s.noMail()
 	}
+	often, err := s.asksOften(ctx, own.person.ID)
+	if err != nil {
+		return s.troublePage(err)
+	}
+	if often {
+		a := s.emailAgain(req, own, f["email"], ui.FieldError{Text: "You asked for many letters today. Please wait until tomorrow."})
+		a.Reply.Status = http.StatusTooManyRequests
+		return a
+	}
 	_, event, err := s.opt.People.AskEmail(ctx, person.Hands{By: own.account.ID}, own.account.ID, f["email"])
 	if errors.Is(err, person.ErrEmail) {
 		return s.emailAgain(req, own, f["email"], ui.FieldError{Field: "email", Text: "This is not an e-mail address."})
@@ -257,4 +266,18 @@ func (s *Server) askEmail(ctx context.Context, req transport.WebRequest) Answer 
 		return s.troublePage(err)
 	}
 	return s.page(http.StatusOK, &ui.ChangeEmail{Common: s.own(req, own.person), Sent: f["email"]}).with(eventsOf(event, "")...)
+}
+
+// lettersADay bounds what a person can have sent to addresses of others.
+const lettersADay = 10
+
+// asksOften counts a letter, and reports whether there were too many.
+func (s *Server) asksOften(ctx context.Context, id string) (bool, error) {
+	for n := range lettersADay {
+		free, err := s.vault.Once(ctx, "email.asked", id+"."+strconv.Itoa(n), s.now().Add(day))
+		if err != nil || free {
+			return false, err
+		}
+	}
+	return true, nil
 }
