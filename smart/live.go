@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,7 +15,12 @@ import (
 
 // revocation says that what was issued up to a time is worth nothing. It is kept
 // for as long as an access token may live.
-type revocation struct{ At time.Time }
+type revocation struct {
+	At time.Time
+	// Before, when it is set, makes worthless what was issued for rights, or a
+	// registration, below it, and At does not count.
+	Before int64 `json:",omitzero"`
+}
 
 var (
 	revocations = vault.Of[revocation]("revoked")
@@ -28,6 +35,8 @@ func aboutGrant(id string) string   { return "grant:" + id }
 func aboutToken(jti string) string  { return "token:" + jti }
 func aboutClient(id string) string  { return "client:" + id }
 func aboutPerson(sub string) string { return "person:" + sub }
+func ofClient(id string) string     { return "registration:" + id }
+func ofPerson(sub string) string    { return "rights:" + sub }
 
 // revoke are the changes that make access tokens worthless, to be applied with
 // what causes them.
@@ -35,9 +44,37 @@ func (s *Server) revoke(about ...string) []vault.Op {
 	now := s.now()
 	ops := []vault.Op{ticks.Set(theTick, struct{}{}, vault.Never)}
 	for _, a := range about {
-		ops = append(ops, revocations.Set(a, revocation{now}, now.Add(maxAccessLife+2*minute)))
+		ops = append(ops, revocations.Set(a, revocation{At: now}, now.Add(maxAccessLife+2*minute)))
 	}
 	return ops
+}
+
+// revokeBefore makes worthless what was issued by what somebody was before.
+func (s *Server) revokeBefore(of string, before int64) []vault.Op {
+	now := s.now()
+	return []vault.Op{ticks.Set(theTick, struct{}{}, vault.Never),
+		revocations.Set(of, revocation{At: now, Before: before}, now.Add(maxAccessLife+2*minute))}
+}
+
+// issuedBy are the rights and the registration that a token speaks of, by its id;
+// 0, which is before everything, when the id does not say.
+func issuedBy(jti string) (rights, registration int64) {
+	rest, last, _ := cutLast(jti)
+	_, middle, _ := cutLast(rest)
+	rights, err1 := strconv.ParseInt(middle, 36, 64)
+	registration, err2 := strconv.ParseInt(last, 36, 64)
+	if err1 != nil || err2 != nil {
+		return 0, 0
+	}
+	return rights, registration
+}
+
+func cutLast(s string) (before, after string, found bool) {
+	at := strings.LastIndexByte(s, '.')
+	if at < 0 {
+		return s, "", false
+	}
+	return s[:at], s[at+1:], true
 }
 
 // revoked is what is known of revocations: all that still matter, for they end
@@ -47,7 +84,7 @@ type revoked struct {
 	tick int64  // the tick's revision, where others may revoke too
 	seen uint64 // the vault's generation of them
 	full bool   // it was read
-	by   map[string]time.Time
+	by   map[string]revocation
 
 	latest latest
 }
@@ -73,14 +110,15 @@ func (s *Server) Live(ctx context.Context, t *authn.Token) (bool, error) {
 	for _, about := range [...]string{aboutClient(t.ClientID), aboutPerson(t.Subject)} {
 		// iat has whole seconds: what was issued in the second of the revocation
 		// is taken for older.
-		if at, ok := by[about]; ok && !t.IssuedAt.After(at) {
+		if r, ok := by[about]; ok && !t.IssuedAt.After(r.At) {
 			return false, nil
 		}
 	}
-	return true, nil
+	rights, registration := issuedBy(t.JTI)
+	return rights >= by[ofPerson(t.Subject)].Before && registration >= by[ofClient(t.ClientID)].Before, nil
 }
 
-func (s *Server) revokedNow(ctx context.Context) (map[string]time.Time, error) {
+func (s *Server) revokedNow(ctx context.Context) (map[string]revocation, error) {
 	r := &s.revoked
 	var tick int64
 	if s.vault.Shared() {
@@ -100,9 +138,9 @@ func (s *Server) revokedNow(ctx context.Context) (map[string]time.Time, error) {
 	if err != nil {
 		return nil, fmt.Errorf("revocations: %w", err)
 	}
-	by = make(map[string]time.Time, len(all))
+	by = make(map[string]revocation, len(all))
 	for _, e := range all {
-		by[e.Name] = e.Value.At
+		by[e.Name] = e.Value
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -2,6 +2,7 @@ package smart
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,8 @@ type Person struct {
 	// Until is when the first of the roles ends; zero: none does.
 	Until time.Time
 	Epoch string // changes with the credentials
+	// Rights grows when they may do less (person.Account.Rights).
+	Rights int64
 }
 
 // accessClaims are those of an access token (RFC 9068 section 2.2), with what the
@@ -93,7 +96,7 @@ func (s *Server) accessFor(ctx context.Context, id string, g Grant, scope string
 	claims := accessClaims{Subject: p.ID, Client: c.ID, Scope: scope, Grant: id, Session: g.Session, FHIRUser: p.FHIRUser,
 		Organization: p.Organization, Roles: p.Roles, Patient: g.Context.Patient, Purpose: s.purpose(p), ACR: g.ACR, AuthTime: authTime(g.AuthTime),
 		Confirmation: boundTo(g.JKT, g.Thumbprint)}
-	return s.mint(ctx, claims, now, s.life(c, now, until, p.Until, c.Until))
+	return s.mint(ctx, claims, now, s.life(c, now, until, p.Until, c.Until), p.Rights, c.Changed.UnixMilli())
 }
 
 // accessOf mints one for a system client, which acts for itself.
@@ -101,17 +104,20 @@ func (s *Server) accessOf(ctx context.Context, c client.Client, scope, jkt, thum
 	now := s.now()
 	claims := accessClaims{Subject: c.ID, Client: c.ID, Scope: scope, Organization: c.Organization, Roles: c.Roles,
 		Purpose: s.opt.Purposes["system"], Confirmation: boundTo(jkt, thumbprint)}
-	return s.mint(ctx, claims, now, min(s.life(c, now, c.Until), systemLife))
+	return s.mint(ctx, claims, now, min(s.life(c, now, c.Until), systemLife), 0, c.Changed.UnixMilli())
 }
 
 // systemLife: expires_in of backend services should not exceed five minutes.
 const systemLife = 5 * minute
 
-func (s *Server) mint(ctx context.Context, claims accessClaims, now time.Time, life time.Duration) (issued, error) {
+// mint signs an access token. Its id tells of which person's rights and of which
+// registration it speaks, so that it can be told from those after a change whatever
+// the clocks of two servers say.
+func (s *Server) mint(ctx context.Context, claims accessClaims, now time.Time, life time.Duration, rights, registration int64) (issued, error) {
 	if life <= 0 {
 		return issued{}, bad("invalid_grant", "the rights have ended")
 	}
-	claims.Issuer, claims.Audience, claims.ID = s.opt.Issuer, s.opt.Base, handle()
+	claims.Issuer, claims.Audience, claims.ID = s.opt.Issuer, s.opt.Base, handle()+"."+strconv.FormatInt(rights, 36)+"."+strconv.FormatInt(registration, 36)
 	claims.Issued, claims.Expires = now.Unix(), now.Add(life).Unix()
 	payload, err := json.Marshal(claims)
 	if err != nil {
@@ -193,7 +199,7 @@ func has(scope, one string) bool {
 // person at them may see. It is for one request.
 func (s *Server) TokenFor(ctx context.Context, p Person, scope string) (string, error) {
 	claims := accessClaims{Subject: p.ID, Client: ownClient, Scope: scope, FHIRUser: p.FHIRUser, Organization: p.Organization, Roles: p.Roles, Purpose: s.purpose(p)}
-	t, err := s.mint(ctx, claims, s.now(), minute)
+	t, err := s.mint(ctx, claims, s.now(), minute, p.Rights, 0)
 	return t.token, err
 }
 

@@ -123,8 +123,8 @@ func New(o Options) (*Server, error) {
 	s.table = s.places()
 	s.revoked.latest.ask = s.tick
 	// Who may do less than before loses the tokens that say more, at that moment.
-	o.People.Ends(func(id person.ID) []vault.Op { return s.revoke(aboutPerson(string(id))) })
-	o.Clients.Ends(func(id string) []vault.Op { return s.revoke(aboutClient(id)) })
+	o.People.Ends(func(id person.ID, rights int64) []vault.Op { return s.revokeBefore(ofPerson(string(id)), rights) })
+	o.Clients.Ends(func(id string, from time.Time) []vault.Op { return s.revokeBefore(ofClient(id), from.UnixMilli()) })
 	return s, nil
 }
 
@@ -347,7 +347,7 @@ func (s *Server) person(ctx context.Context, id string) (Person, error) {
 	}
 	now := s.now()
 	p := Person{ID: string(a.ID), Name: a.Display, Email: a.Email, FHIRUser: a.FHIRUser, Organization: a.Organization, Roles: a.RolesAt(now),
-		Epoch: strconv.FormatUint(a.Epoch, 10)}
+		Epoch: strconv.FormatUint(a.Epoch, 10), Rights: a.Rights}
 	for _, g := range a.Roles {
 		if g.Until.After(now) && (p.Until.IsZero() || g.Until.Before(p.Until)) {
 			p.Until = g.Until

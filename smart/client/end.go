@@ -2,14 +2,16 @@ package client
 
 import (
 	"slices"
+	"time"
 
 	"firebreak/vault"
 )
 
 // Ends tells what is to be stored together with a change by which a client may
 // do other things than before: whoever issues tokens to clients makes them
-// worthless by it. It must be called before the first change.
-func (r *Registry) Ends(with func(id string) []vault.Op) { r.ends = with }
+// those worthless that were issued to the client as it was before a time of
+// Client.Changed. It must be called before the first change.
+func (r *Registry) Ends(with func(id string, from time.Time) []vault.Op) { r.ends = with }
 
 // ending are those changes, if there is a reason for them. A client that only
 // gained something loses its tokens too, and gets better ones.
@@ -19,5 +21,5 @@ func (r *Registry) ending(was, is Client) []vault.Op {
 	if r.ends == nil || as {
 		return nil
 	}
-	return r.ends(is.ID)
+	return r.ends(is.ID, is.Changed)
 }

@@ -33,7 +33,7 @@ type Registry struct {
 	vault *vault.Vault
 	clock clock.Clock
 	keys  *Fetcher
-	ends  func(id string) []vault.Op
+	ends  func(id string, from time.Time) []vault.Op
 	cache
 }
 
@@ -150,7 +150,7 @@ func (r *Registry) Replace(ctx context.Context, to Registration, by string) (Reg
 	if was.Kind != c.Kind {
 		return Registration{}, &Invalid{[]string{"the Kind of a client does not change: register another"}}
 	}
-	c.Created, c.CreatedBy, c.Changed, c.ChangedBy = was.Created, was.CreatedBy, r.now(), by
+	c.Created, c.CreatedBy, c.Changed, c.ChangedBy = was.Created, was.CreatedBy, r.after(was), by
 	if err := r.check(c); err != nil {
 		return Registration{}, err
 	}
@@ -213,7 +213,7 @@ func (r *Registry) change(ctx context.Context, id, by string, do func(*record) e
 			return err
 		}
 		was := e.Value.Client
-		e.Value.Client.Changed, e.Value.Client.ChangedBy = r.now(), by
+		e.Value.Client.Changed, e.Value.Client.ChangedBy = r.after(was), by
 		if err = do(&e.Value); err != nil {
 			return err
 		}
@@ -227,9 +227,19 @@ func (r *Registry) change(ctx context.Context, id, by string, do func(*record) e
 func (r *Registry) Remove(ctx context.Context, id string) error {
 	ops := []vault.Op{clients.Drop(id)}
 	if r.ends != nil {
-		ops = append(ops, r.ends(id)...)
+		ops = append(ops, r.ends(id, r.now())...)
 	}
 	return r.vault.Apply(ctx, ops...)
+}
+
+// after is the time of a change, which is never that of the one before, whatever
+// another server's clock said then.
+func (r *Registry) after(was Client) time.Time {
+	now := r.now()
+	if !now.After(was.Changed) {
+		now = was.Changed.Add(time.Millisecond)
+	}
+	return now
 }
 
 func (r *Registry) now() time.Time { return r.clock.Now().UTC().Truncate(time.Millisecond) }

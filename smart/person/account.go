@@ -33,6 +33,7 @@ type Account struct {
 	Created       time.Time
 	CreatedBy     ID
 	Epoch         uint64 // grows when a credential changes: sessions of a lower one are over
+	Rights        int64  `json:",omitempty"` // grows when the person may do less: tokens for lower ones are over
 
 	// What follows is told, not kept here.
 	HasTOTP       bool      `json:"-"`

@@ -248,9 +248,7 @@ func (d *Directory) Remove(ctx context.Context, h Hands, id ID) (Event, error) {
 	for _, k := range r.Keys {
 		ops = append(ops, passkeys.Drop(d.passkeyName(k.ID)))
 	}
-	if d.ends != nil {
-		ops = append(ops, d.ends(id)...)
-	}
+	ops = append(ops, d.end(id, d.rightsAfter(r))...)
 	if err := d.vault.Apply(ctx, ops...); errors.Is(err, vault.ErrChanged) {
 		return Event{}, ErrState
 	} else if err != nil {

@@ -95,7 +95,7 @@ type Directory struct {
 	rules rules
 	peers *peers
 	web   *webauthn.WebAuthn // nil without an origin
-	ends  func(ID) []vault.Op
+	ends  func(ID, int64) []vault.Op
 
 	ctx  context.Context // of what is done aside; its end is Close
 	stop context.CancelFunc
@@ -253,8 +253,8 @@ func (d *Directory) change(ctx context.Context, id ID, change func(*record) erro
 		if err := change(&e.Value); err != nil {
 			return e.Value, err
 		}
-		ops := append([]vault.Op{accounts.Replace(e, d.tags(e.Value)...)}, more...)
-		err = d.vault.Apply(ctx, append(ops, d.ending(before, e.Value)...)...)
+		ops := append(d.ending(before, &e.Value), more...)
+		err = d.vault.Apply(ctx, append(ops, accounts.Replace(e, d.tags(e.Value)...))...)
 		if !errors.Is(err, vault.ErrChanged) {
 			return e.Value, err
 		}

@@ -9,20 +9,35 @@ import (
 
 // Ends tells what is to be stored together with a change by which a person may
 // do less than before, or is somebody else: whoever issues tokens for people
-// makes them worthless by it. It must be called before the first change.
-func (d *Directory) Ends(with func(ID) []vault.Op) { d.ends = with }
+// makes those worthless that were issued for Account.Rights below these. It must
+// be called before the first change.
+func (d *Directory) Ends(with func(id ID, rights int64) []vault.Op) { d.ends = with }
 
 // ending are those changes, if there is a reason for them. Who has not taken up
 // the invitation has nothing to lose, and who only adds a factor loses nothing.
-func (d *Directory) ending(was, is record) []vault.Op {
+func (d *Directory) ending(was record, is *record) []vault.Op {
 	now := d.clock.Now()
 	held := is.RolesAt(now)
 	less := slices.ContainsFunc(was.RolesAt(now), func(role string) bool { return !slices.Contains(held, role) })
-	other := was.Epoch != is.Epoch && !onlyAdded(was, is) || was.Organization != is.Organization
-	if d.ends == nil || !was.Accepted || !other && !less {
+	other := was.Epoch != is.Epoch && !onlyAdded(was, *is) || was.Organization != is.Organization
+	if !was.Accepted || !other && !less {
 		return nil
 	}
-	return d.ends(is.ID)
+	is.Rights = d.rightsAfter(was)
+	return d.end(is.ID, is.Rights)
+}
+
+// rightsAfter is what Rights become: never what they were before, whatever the
+// clock says.
+func (d *Directory) rightsAfter(was record) int64 {
+	return max(was.Rights+1, d.clock.Now().UnixMilli())
+}
+
+func (d *Directory) end(id ID, rights int64) []vault.Op {
+	if d.ends == nil {
+		return nil
+	}
+	return d.ends(id, rights)
 }
 
 // onlyAdded reports whether all that proved the person before still does, they

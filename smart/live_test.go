@@ -1,0 +1,106 @@
+package smart_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"firebreak/smart/client"
+	"firebreak/smart/person"
+)
+
+// TestClocksThatDifferHideNoRevocation: a token of a server whose clock is fast
+// seems to be issued after what ended it.
+func TestClocksThatDifferHideNoRevocation(t *testing.T) {
+	const fast = 20 * time.Second
+	w := worldOver(t, shared{newTable()})
+	n, other := w.node(), w.node()
+	paul := n.patient()
+	anna := n.clinician()
+	a, off := n.register(client.Client{}), n.register(client.Client{ID: "off", Name: "Off"})
+	w.clk.Advance(fast)
+	b, c := n.browser(), n.browser()
+	byRole, byPerson := a.tokens(c, "anna", "scope", "user/*.rs offline_access"), a.tokens(b, "paul", "scope", offline)
+	byClient, byGrant, byApp := off.tokens(b, "paul", "scope", offline), a.tokens(b, "paul", "scope", offline), a.tokens(b, "paul", "scope", offline)
+	account := b.open(issuer + "/account")
+	w.clk.Advance(-fast)
+
+	account.submit("/account/revoke", "grant", claims(w, byGrant.Access)["grant"].(string))
+	a.ask("/revoke", form("token", byApp.Refresh)).ok(w)
+	_, err := n.people.TakeRole(background, operator, anna.ID, "physician")
+	must(t, err)
+	must(t, n.clients.Disable(background, "off", "admin"))
+	_, err = n.people.Disable(background, operator, paul.ID)
+	must(t, err)
+	w.clk.Advance(fast + time.Second)
+	for _, at := range []*node{n, other} {
+		for _, g := range []got{byRole, byPerson, byClient, byGrant, byApp} {
+			at.dead(g.Access)
+		}
+	}
+}
+
+// TestWhatComesAfterAChangeIsGood, in the same instant: only what was issued by
+// what somebody was before is worth nothing.
+func TestWhatComesAfterAChangeIsGood(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	anna := n.clinician()
+	a := n.register(client.Client{})
+	g := a.tokens(n.browser(), "anna", "scope", "user/*.rs offline_access")
+	_, err := n.people.TakeRole(background, operator, anna.ID, "physician")
+	must(t, err)
+	n.dead(g.Access)
+	next := a.refresh(g.Refresh).ok(w)
+	same(w, "roles", n.good(next.Access).Roles, "[]")
+	r, err := n.clients.Load(background, "growth")
+	must(t, err)
+	r.Client.Scopes = []string{"user/Patient.rs", "offline_access"}
+	_, err = n.clients.Replace(background, r, "admin")
+	must(t, err)
+	n.dead(next.Access)
+	last := a.refresh(next.Refresh).ok(w)
+	same(w, "scope", n.good(last.Access).Scope, last.Scope)
+	r, err = n.clients.Load(background, "growth")
+	must(t, err)
+	r.Client.Name = "Another name"
+	_, err = n.clients.Replace(background, r, "admin")
+	must(t, err)
+	n.good(last.Access) // that is no reason
+}
+
+// TestATokenUnderWayWhenItsPersonIsClosedIsDead: it was made by what they were.
+func TestATokenUnderWayWhenItsPersonIsClosedIsDead(t *testing.T) {
+	for what, end := range map[string]func(n *node, id person.ID) error{
+		"person":         func(n *node, id person.ID) error { _, err := n.people.Disable(background, operator, id); return err },
+		"client":         func(n *node, _ person.ID) error { return n.clients.Disable(background, "growth", "admin") },
+		"removed":        func(n *node, id person.ID) error { _, err := n.people.Remove(background, operator, id); return err },
+		"client removed": func(n *node, _ person.ID) error { return n.clients.Remove(background, "growth") },
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t)
+			n := w.node()
+			paul := n.patient()
+			a := n.register(client.Client{})
+			w.clk.Advance(time.Hour)
+			g := a.tokens(n.browser(), "paul", "scope", offline)
+			first := true
+			w.table.set(func(f *frail) {
+				f.wait = func(c []change) {
+					if !first || !slices.ContainsFunc(c, func(x change) bool { return x.Kind == "grant" && !x.Delete }) {
+						return
+					}
+					first = false
+					w.clk.Advance(-3 * time.Second) // by the clock of another server
+					must(t, end(n, paul.ID))
+					w.clk.Advance(3 * time.Second)
+				}
+			})
+			x := a.refresh(g.Refresh)
+			if x.status == 200 {
+				n.dead(x.Access)
+			}
+			n.dead(g.Access)
+		})
+	}
+}
