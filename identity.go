@@ -120,7 +120,9 @@ func (i *Instance) peopleOptions(issuer string) person.Options {
 // issuer is the authorization server as one whose tokens are accepted.
 func (id *identity) issuer(base, issuer string) authn.Issuer {
 	return authn.Issuer{Name: issuer, Audience: []string{base}, Keys: id.smart.Keys(), Algorithms: []string{"ES256"}, RequireType: true,
-		Live: id.smart, FHIRBases: []string{base}}
+		// The servers of one database have clocks of their own: what one has just
+		// issued must not be of the future to another.
+		Leeway: 2 * time.Second, Live: id.smart, FHIRBases: []string{base}}
 }
 
 // rateOf is the registered rate of an application of ours.
