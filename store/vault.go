@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 
 	"firebreak/vault"
 )
@@ -67,6 +68,11 @@ func (t vaultTable) read(ctx context.Context, fn func(*session) error) error {
 // written, so that one that does not hold costs other changes nothing.
 func (t vaultTable) Apply(ctx context.Context, changes []vault.Change, now int64) error {
 	return t.s.Change(ctx, nil, nil, func(tx *Tx) error {
+		if len(changes) == 1 && changes[0].Was == vault.Absent && !changes[0].Delete {
+			if done, err := tx.vaultNew(&changes[0]); done || err != nil {
+				return err
+			}
+		}
 		was := make([]bool, len(changes))
 		for i := range changes {
 			var err error
@@ -81,6 +87,21 @@ func (t vaultTable) Apply(ctx context.Context, changes []vault.Change, now int64
 		}
 		return nil
 	})
+}
+
+const vaultInsert = "INSERT INTO vault (tenant, kind, entry, rev, ends, body) VALUES (?,?,?,?,?,?) ON CONFLICT (tenant, kind, entry) DO "
+
+// vaultNew stores what must not be there yet, in one statement when it is not:
+// most of what is kept is new and stays alone. It is not done when there is a row,
+// whose time may be up.
+func (t *Tx) vaultNew(c *vault.Change) (done bool, err error) {
+	var rev int64
+	q := t.x.statement().add(vaultInsert+"NOTHING RETURNING rev", tenantNumber, c.Kind, c.Name, c.Rev, c.Until, c.Body)
+	if done, err = t.x.one(t.ctx, q.String(), q.args, &rev); err != nil || !done {
+		return false, err
+	}
+	t.x.written++ // which a question does not count as
+	return true, t.vaultTags(c)
 }
 
 // vaultHolds is whether there may be a row, if the change's condition holds.
@@ -102,7 +123,14 @@ func (t *Tx) vaultHolds(c *vault.Change, now int64) (there bool, err error) {
 }
 
 func (t *Tx) vaultPut(c *vault.Change, there bool) error {
-	if there { // what was never there has no tags
+	tagged := false // as it should be
+	if there {      // what was never there has no tags
+		var err error
+		if tagged, err = t.vaultTagged(c); err != nil {
+			return err
+		}
+	}
+	if there && !tagged {
 		q := t.x.statement().add("DELETE FROM vault_tag WHERE tenant=? AND kind=? AND entry=?", tenantNumber, c.Kind, c.Name)
 		if err := t.x.exec(t.ctx, q.String(), q.args...); err != nil {
 			return err
@@ -112,14 +140,45 @@ func (t *Tx) vaultPut(c *vault.Change, there bool) error {
 		q := t.x.statement().add("DELETE FROM vault WHERE tenant=? AND kind=? AND entry=?", tenantNumber, c.Kind, c.Name)
 		return t.x.exec(t.ctx, q.String(), q.args...)
 	}
-	q := t.x.statement().add(`INSERT INTO vault (tenant, kind, entry, rev, ends, body) VALUES (?,?,?,?,?,?)
-		ON CONFLICT (tenant, kind, entry) DO UPDATE SET rev=excluded.rev, ends=excluded.ends, body=excluded.body`,
+	q := t.x.statement().add(vaultInsert+"UPDATE SET rev=excluded.rev, ends=excluded.ends, body=excluded.body",
 		tenantNumber, c.Kind, c.Name, c.Rev, c.Until, c.Body)
-	if err := t.x.exec(t.ctx, q.String(), q.args...); err != nil {
+	if err := t.x.exec(t.ctx, q.String(), q.args...); err != nil || tagged {
 		return err
 	}
+	return t.vaultTags(c)
+}
+
+// vaultTagged reports whether an entry has the tags already that it should have:
+// when something is used or prolonged they rarely change.
+func (t *Tx) vaultTagged(c *vault.Change) (bool, error) {
+	q := t.x.statement().add("SELECT tag FROM vault_tag WHERE tenant=? AND kind=? AND entry=?", tenantNumber, c.Kind, c.Name)
+	rows, err := t.x.query(t.ctx, q.String(), q.args...)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	has := map[string]bool{}
+	for rows.Next() {
+		var tag string
+		if err := rows.Scan(&tag); err != nil {
+			return false, err
+		}
+		has[tag] = true
+	}
+	if err := rows.Err(); err != nil || c.Delete {
+		return len(has) == 0, err
+	}
+	wants := map[string]bool{}
 	for _, tag := range c.Tags {
-		q = t.x.statement().add("INSERT INTO vault_tag (tenant, kind, tag, entry) VALUES (?,?,?,?) ON CONFLICT DO NOTHING", tenantNumber, c.Kind, tag, c.Name)
+		wants[tag] = true
+	}
+	return maps.Equal(has, wants), nil
+}
+
+// vaultTags gives an entry without tags those that it should have.
+func (t *Tx) vaultTags(c *vault.Change) error {
+	for _, tag := range c.Tags {
+		q := t.x.statement().add("INSERT INTO vault_tag (tenant, kind, tag, entry) VALUES (?,?,?,?) ON CONFLICT DO NOTHING", tenantNumber, c.Kind, tag, c.Name)
 		if err := t.x.exec(t.ctx, q.String(), q.args...); err != nil {
 			return err
 		}

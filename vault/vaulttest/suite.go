@@ -134,6 +134,17 @@ func tags(t *testing.T, v *vault.Vault) {
 	if got := names(t, v, "all", "", 9) + "| " + names(t, v, "is-c", "", 9) + "| " + names(t, v, "moved", "", 9); got != "B a d | | c " {
 		t.Errorf("after a change of tags: %q", got)
 	}
+	for _, c := range []struct {
+		tags []string
+		want string
+	}{{[]string{"is-d", "all"}, "B a d | d "}, {[]string{"all"}, "B a d | "}, {nil, "B a | "}, {[]string{"is-d"}, "B a | d "}} {
+		e, err := notes.Load(background, v, "d")
+		must(t, err)
+		must(t, v.Apply(background, notes.Replace(e, c.tags...)))
+		if got := names(t, v, "all", "", 9) + "| " + names(t, v, "is-d", "", 9); got != c.want {
+			t.Errorf("replaced with the tags %q: %q, want %q", c.tags, got, c.want)
+		}
+	}
 	for i := range 1201 {
 		must(t, v.Apply(background, notes.New(fmt.Sprintf("n%04d", i), note{}, vault.Never, "many")))
 		if i == 30 && testing.Short() {
