@@ -63,7 +63,7 @@ func (a *app) registration(scopes ...string) client.Client {
 
 const (
 	appScope    = "launch/patient openid fhirUser offline_access patient/Patient.rs patient/Observation.rs"
-	launchScope = "launch openid fhirUser online_access patient/Patient.rs patient/Observation.rs"
+	launchScope = "launch openid fhirUser online_access patient/Encounter.rs patient/Patient.rs patient/Observation.rs"
 )
 
 var appScopes = []string{"launch", "launch/patient", "openid", "fhirUser", "offline_access", "online_access", "patient/*.rs", "user/*.rs"}

@@ -107,8 +107,8 @@ func trusting(t *testing.T, mine ...tls.Certificate) *http.Transport {
 	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: mine}, ForceAttemptHTTP2: true}
 }
 
-// ward fills the server: amy of the north with a dozen observations, sam of the
-// south, and those who treat them.
+// ward fills the server: amy of the north with a visit and a dozen observations,
+// sam of the south, and those who treat them.
 func (h *house) ward() {
 	h.t.Helper()
 	var directory, north, south []string
@@ -119,6 +119,8 @@ func (h *house) ward() {
 		directory = append(directory, fmt.Sprintf(`{"resourceType":"Practitioner","id":%q,"name":[{"family":%q}]}`, who, who))
 	}
 	north = append(north, `{"resourceType":"Patient","id":"amy","name":[{"family":"Ames","given":["Amy"]}],"birthDate":"1990-01-02"}`)
+	north = append(north, `{"resourceType":"Encounter","id":"visit","status":"finished","subject":{"reference":"Patient/amy"},
+		"class":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"AMB"},"period":{"start":"2026-11-12T09:00:00Z"}}`)
 	for n := range 12 {
 		north = append(north, fmt.Sprintf(`{"resourceType":"Observation","id":"pulse-%d","status":"final","subject":{"reference":"Patient/amy"},
 			"code":{"coding":[{"system":"http://loinc.org","code":"8867-4","display":"Heart rate"}]},

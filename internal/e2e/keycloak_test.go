@@ -97,9 +97,7 @@ func TestKeycloaksPeopleSignIn(t *testing.T) {
 	b.Press("button[name=provider][value=clinic]")
 	atKeycloak()
 	token := fromTheApp()
-	if got := b.Text("#who"); !strings.HasSuffix(got, dr.FHIRUser) {
-		t.Errorf("fhirUser = %q, want %s", got, dr.FHIRUser)
-	}
+	b.Await("who", `document.querySelector("#who").textContent.endsWith(`+quote(dr.FHIRUser)+`)`)
 	if got := b.Value(`client.getState("tokenResponse.id_token")`); claim(t, got, "iss") != h.issuer || claim(t, got, "name") != nil {
 		t.Errorf("the id token is %v's and names %v, want ours, and no name that nobody asked for", claim(t, got, "iss"), claim(t, got, "name"))
 	}

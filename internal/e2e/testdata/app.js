@@ -17,6 +17,7 @@ const chart = async (client) => {
     li.textContent = `${o.code.coding[0].display} ${o.valueQuantity.value} ${o.valueQuantity.unit}`;
     return li;
   }));
+  if (client.encounter.id) show("encounter", (await client.encounter.read()).period.start);
   show("scope", client.getState("tokenResponse.scope"));
   show("who", client.user.fhirUser || "");
 };
