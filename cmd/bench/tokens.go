@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -150,11 +151,11 @@ func (s *site) measure() error {
 	return nil
 }
 
-// row is one line: its figures, and their relation to another's.
-func (s *site) row(what, how string, f figure, to ...time.Duration) {
+// row is one line: its figures, and ratios to another's.
+func (s *site) row(what, how string, f figure, ratios ...float64) {
 	fmt.Fprintf(s.b.out, "| %s | %s | %s | %.0f | %d µs | %.1f ms | %.1f ms |", s.name, what, how, f.perSecond, f.cpu.Microseconds(), ms(f.p50), ms(f.p99))
-	for _, t := range to {
-		fmt.Fprintf(s.b.out, " %.2f |", float64(f.cpu)/float64(t))
+	for _, r := range ratios {
+		fmt.Fprintf(s.b.out, " %.2f |", r)
 	}
 	fmt.Fprintln(s.b.out)
 }
@@ -196,11 +197,21 @@ func (s *site) reads() error {
 		}
 	}
 	fmt.Fprintf(s.b.out, "\n| store | request | token | requests/s | CPU/request | p50 | p99 | CPU of not verified |\n")
-	none := middle(all[0]).cpu
 	for n, w := range ways {
-		s.row("read", w.how, middle(all[n]), none)
+		s.row("read", w.how, middle(all[n]), ratio(all[n], all[0]))
 	}
 	return nil
+}
+
+// ratio is the middle one of the rounds' ratios of processor time: what slows the
+// machine down for a while is in both of a round.
+func ratio(of, to []figure) float64 {
+	var all []float64
+	for n := range of {
+		all = append(all, float64(of[n].cpu)/float64(to[n].cpu))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
 }
 
 // assertions measures backend services' exchanges against the two signatures that
@@ -208,19 +219,19 @@ func (s *site) reads() error {
 func (s *site) assertions() error {
 	fmt.Fprintf(s.b.out, "\n| store | %d exchanges | of | exchanges/s | CPU/exchange | p50 | p99 | CPU of bare signatures | verify + sign |\n", s.b.exchanges)
 	for _, system := range s.systems {
-		var all []figure
-		var verify, sign []figure
+		var all, verify, sign, bare []figure
 		for range s.b.rounds {
 			f, v, g, err := s.backend(system)
 			if err != nil {
 				return fmt.Errorf("%s: %w", system.alg, err)
 			}
 			all, verify, sign = append(all, f), append(verify, figure{cpu: v}), append(sign, figure{cpu: g})
+			bare = append(bare, figure{cpu: v + g})
 		}
 		v, g := middle(verify).cpu, middle(sign).cpu
 		f := middle(all)
 		fmt.Fprintf(s.b.out, "| %s | private_key_jwt | %s | %.0f | %d µs | %.1f ms | %.1f ms | %.2f | %d + %d µs |\n", s.name, system.alg, f.perSecond, f.cpu.Microseconds(),
-			ms(f.p50), ms(f.p99), float64(f.cpu)/float64(v+g), v.Microseconds(), g.Microseconds())
+			ms(f.p50), ms(f.p99), ratio(all, bare), v.Microseconds(), g.Microseconds())
 	}
 	return nil
 }
@@ -318,73 +329,4 @@ func (s *site) refreshes(held []tokens) (figure, error) {
 		}
 		return err
 	})
-}
-
-// passwords measures what a sign-in takes, alone and with as many at once as
-// people may try: how many are computed at a time is bounded, and so is memory.
-func (s *site) passwords() error {
-	idle := s.whole.memory()
-	var alone []figure
-	for n := range othersMany {
-		f, _, err := s.signIns(1, n)
-		if err != nil {
-			return err
-		}
-		alone = append(alone, f)
-	}
-	resident := s.whole.memory()
-	const many = 3 * othersMany
-	f, statuses, err := s.signIns(many, 0)
-	if err != nil {
-		return err
-	}
-	one := middle(alone)
-	fmt.Fprintf(s.b.out, "\n| sign-in by password | p50 | CPU each | memory |\n| alone | %.0f ms | %.0f ms | %d MB resident, %d MB before |\n| %d at once | %.0f ms | %.0f ms | %d MB at most; statuses %v |\n",
-		ms(one.p50), ms(one.cpu), resident>>20, idle>>20, many, ms(f.p50), ms(f.cpu), s.whole.peak()>>20, statuses)
-	return nil
-}
-
-// signIns has so many people sign in at once, and counts the answers by status.
-func (s *site) signIns(many, from int) (figure, map[int]int, error) {
-	browsers, forms := make([]browser, many), make([]url.Values, many)
-	for n := range many {
-		var err error
-		if browsers[n], err = newBrowser(s.whole, s.dir); err == nil {
-			forms[n], err = browsers[n].signInPage()
-		}
-		if err != nil {
-			return figure{}, nil, err
-		}
-	}
-	statuses := map[int]int{}
-	var mu sync.Mutex
-	f, err := s.b.drive(s.whole, s.dir, many, many, func(_ *lane, n int) error {
-		status, err := browsers[n].signIn(forms[n], fmt.Sprintf("person-%d", (from+n)%othersMany))
-		mu.Lock()
-		defer mu.Unlock()
-		statuses[status]++
-		return err
-	})
-	return f, statuses, err
-}
-
-// starts measures how long the authorization server takes to be ready again, and
-// the memory it then has.
-func (s *site) starts() error {
-	s.whole.stop()
-	s.whole = nil
-	var took []time.Duration
-	memory := 0
-	for range s.b.rounds {
-		at := now()
-		c, err := s.b.spawn("authorization", s.dir, s.store, "")
-		if err != nil {
-			return err
-		}
-		took = append(took, now().Sub(at).Round(time.Millisecond))
-		memory = c.memory()
-		c.stop()
-	}
-	fmt.Fprintf(s.b.out, "\nwith the authorization server ready after %v; idle memory %d MB\n", took, memory>>20)
-	return nil
 }
