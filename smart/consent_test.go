@@ -112,7 +112,21 @@ func TestLaunchesAreForOnePersonAndOneApplicationOnce(t *testing.T) {
 	refused("too late", a.start(b, "scope", scope, "launch", launch))
 }
 
-// TestOneLaunchIsOneGrantAlsoAtOnce.
+func TestAContextThatApplicationsCannotReadIsNotLaunched(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	a := n.register(client.Client{LaunchURI: "https://app.example/launch"})
+	for name, item := range map[string]smart.ContextItem{"nothing": {Type: "Claim"}, "no JSON": {Identifier: "{"}, "the patient": {Reference: "Patient/p1"},
+		"the encounter as launched": {Reference: "Encounter/e1", Role: "launch"}} {
+		if to, err := n.Launched(background, a.c, "", smart.Context{FHIRContext: []smart.ContextItem{item}}); err == nil {
+			t.Errorf("%s: launched at %s", name, to)
+		}
+	}
+	if _, err := n.Launched(background, a.c, "", smart.Context{FHIRContext: []smart.ContextItem{{Reference: "Patient/p2", Role: "https://ehr.example/mother"}}}); err != nil {
+		t.Errorf("a patient in another role: %v", err)
+	}
+}
+
 func TestOneLaunchIsOneGrantAlsoAtOnce(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"firebreak/smart/client"
 	"firebreak/smart/scope"
 	"firebreak/transport"
@@ -155,11 +157,32 @@ func (s *Server) keepFlow(ctx context.Context, req transport.WebRequest, e vault
 	return seeOther(s.url("/flow")+"?id="+e.Name, cookies...)
 }
 
-// Launched makes a launch for an application, and is the URL to open it at.
+// Launched makes a launch for an application, and is the URL to open it at. A
+// context that applications could not read is an error.
 func (s *Server) Launched(ctx context.Context, c client.Client, person string, launch_ Context) (string, error) {
+	for _, i := range launch_.FHIRContext {
+		if err := i.check(); err != nil {
+			return "", err
+		}
+	}
 	h := token()
 	if err := s.vault.Apply(ctx, launches.New(hashName(h), launch{c.ID, person, launch_}, s.now().Add(launchLife))); err != nil {
 		return "", err
 	}
 	return addTo(c.LaunchURI, map[string][]string{"iss": {s.opt.Base}, "launch": {h}}), nil
+}
+
+// check: SMART App Launch 2.2, scopes-and-launch-context, "fhirContext". Patient
+// and encounter have parameters of their own; here they are only in another role.
+func (i ContextItem) check() error {
+	typ, _, _ := strings.Cut(i.Reference, "/")
+	switch {
+	case i.Reference == "" && i.Canonical == "" && i.Identifier == "":
+		return errors.New("an item of fhirContext needs a reference, a canonical URL or an identifier")
+	case i.Identifier != "" && !jsontext.Value(i.Identifier).IsValid():
+		return errors.New("an identifier of fhirContext is not JSON")
+	case (typ == "Patient" || typ == "Encounter") && (i.Role == "" || i.Role == "launch"):
+		return errors.New("the patient and the encounter of a launch are not items of fhirContext")
+	}
+	return nil
 }

@@ -26,6 +26,7 @@ func TestARefreshTokenIsReplacedAndLastsAnew(t *testing.T) {
 			t.Fatal("the same tokens again, or none")
 		}
 		n.good(next.Access)
+		same(w, "launch context", next.Patient, "p1")
 		now := claims(w, next.ID) // OpenID Connect Core 1.0 section 12.2
 		for _, name := range []string{"iss", "sub", "aud", "auth_time", "sid"} {
 			same(w, name, now[name], was[name])
