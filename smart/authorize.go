@@ -203,6 +203,13 @@ func (s *Server) asked(f form, c client.Client) (flow, *problem) {
 	return out, s.askedScope(&out, f, c)
 }
 
+// maxScope is the longest scope that is granted: its access token goes into a
+// header, and others than this server read that, too. All scopes of US Core
+// together are half of it.
+const maxScope = 4 << 10
+
+func scopeTooLong() *problem { return bad("invalid_scope", "the scope is too long for an access token: ask for less at a time") }
+
 // askedScope takes what is asked for down to what the application may ask.
 func (s *Server) askedScope(out *flow, f form, c client.Client) *problem {
 	asked, err := scope.Parse(f["scope"])
@@ -219,6 +226,8 @@ func (s *Server) askedScope(out *flow, f form, c client.Client) *problem {
 	switch {
 	case out.Scope == "":
 		return bad("invalid_scope", "none of the scopes is registered for this application")
+	case len(out.Scope) > maxScope:
+		return scopeTooLong()
 	case allowed.Has("launch") && out.Launch == "":
 		return bad("invalid_request", "the scope launch needs the launch parameter")
 	case out.Launch != "" && !allowed.Has("launch"):

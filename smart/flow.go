@@ -201,6 +201,9 @@ func forget(flow string) transport.Cookie {
 // application gets a code for it.
 func (s *Server) grant(ctx context.Context, req transport.WebRequest, e vault.Entry[flow], sess vault.Entry[session], p Person, c client.Client, launch Context, granted string) Answer {
 	f, now := e.Value, s.now()
+	if len(granted) > maxScope { // parts are longer than the whole
+		return s.refuse(ctx, e, scopeTooLong())
+	}
 	id, secret := handle(), token()
 	offline := has(granted, "offline_access")
 	g := Grant{Client: c.ID, Person: p.ID, Session: sess.Value.ID, Scope: granted, Context: launch, ACR: sess.Value.ACR, AMR: sess.Value.AMR,

@@ -396,6 +396,9 @@ func (s *Server) credentials(ctx context.Context, a asker) (Answer, *problem) {
 	if granted == "" {
 		return Answer{}, bad("invalid_scope", "none of the scopes is registered for this application")
 	}
+	if len(granted) > maxScope {
+		return Answer{}, scopeTooLong()
+	}
 	jkt, thumb := a.bindings()
 	access, err := s.accessOf(ctx, a.Client, granted, jkt, thumb)
 	if err != nil {
