@@ -208,7 +208,9 @@ func (s *Server) asked(f form, c client.Client) (flow, *problem) {
 // together are half of it.
 const maxScope = 4 << 10
 
-func scopeTooLong() *problem { return bad("invalid_scope", "the scope is too long for an access token: ask for less at a time") }
+func scopeTooLong() *problem {
+	return bad("invalid_scope", "the scope is too long for an access token: ask for less at a time")
+}
 
 // askedScope takes what is asked for down to what the application may ask.
 func (s *Server) askedScope(out *flow, f form, c client.Client) *problem {
