@@ -103,11 +103,11 @@ func TestAnyNodeAnswers(t *testing.T) {
 func TestReplaysAreSeenByEveryNode(t *testing.T) {
 	a, b, both := twoNodes(t)
 	a.ward()
-	password := a.invite("dr-adams", "Practitioner/dr-adams", "Organization/north", "physician")
+	password := a.invite("amy", "Patient/amy", "Organization/north", "patient")
 	portal := a.portal("portal")
 	v := newVisitor(t, both, back)
-	const scope = "openid fhirUser offline_access user/*.rs"
-	code := v.open(portal.begin(a, scope)).submit("/signin", "username", "dr-adams", "password", password).submit("/consent", "answer", "allow", "+scope", "offline_access").code()
+	const scope = "launch/patient openid fhirUser offline_access patient/*.rs"
+	code := v.open(portal.begin(a, scope)).submit("/signin", "username", "amy", "password", password).submit("/consent", "answer", "allow", "+scope", "offline_access").code()
 	got := portal.exchange(a, code).must(t)
 	portal.exchange(b, code).refused(t, "a code that the other node has taken", 400, "invalid_grant")
 	a.sees(got.text("access_token"), map[string]int{"Patient/amy": 401})
@@ -115,6 +115,10 @@ func TestReplaysAreSeenByEveryNode(t *testing.T) {
 	code = v.open(portal.begin(b, scope)).submit("/consent", "answer", "allow", "+scope", "offline_access").code()
 	got = portal.exchange(b, code).must(t)
 	renewed := portal.refresh(a, got.text("refresh_token")).must(t)
+	if got.text("patient") != "amy" || renewed.text("patient") != "amy" {
+		t.Errorf("the patient in context is %q, and %q after a refresh, want amy", got.text("patient"), renewed.text("patient"))
+	}
+	b.sees(renewed.text("access_token"), map[string]int{"Patient/amy": 200})
 	portal.refresh(b, got.text("refresh_token")).refused(t, "a refresh token that the other node has taken", 400, "invalid_grant")
 	a.sees(renewed.text("access_token"), map[string]int{"Patient/amy": 401})
 	portal.refresh(a, renewed.text("refresh_token")).refused(t, "the refresh token that came of it", 400, "invalid_grant")
