@@ -2,6 +2,7 @@ package smart_test
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
