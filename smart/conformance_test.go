@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"firebreak/smart"
 	"firebreak/smart/client"
 	"firebreak/smart/person"
 	"firebreak/transport"
@@ -203,5 +204,41 @@ func TestTokensLiveAsTheServerSays(t *testing.T) {
 	}
 	if _, _, err := n.clients.Register(background, client.Client{ID: "long", Name: "Long", Kind: client.Confidential, Method: client.SecretBasic, RedirectURIs: []string{callback}, AccessLife: 3601}, "admin"); err == nil {
 		t.Error("more than an hour can be registered")
+	}
+}
+
+// TestLaunchContextsAreThoseOfSMART: scopes-and-launch-context, "fhirContext".
+func TestLaunchContextsAreThoseOfSMART(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	anna := n.clinician()
+	a := n.register(client.Client{LaunchURI: "https://app.example/launch"})
+	for name, item := range map[string]smart.ContextItem{"nothing": {}, "only a role": {Role: "launch"}, "type alone": {Type: "Claim"}, "identifier without type": {Identifier: `{"value":"7"}`},
+		"canonical without type": {Canonical: "https://ehr.example/q|1"}, "a patient": {Reference: "Patient/p1"}, "a patient, to launch": {Reference: "Patient/p1", Role: "launch"},
+		"an encounter": {Reference: "Encounter/e1"}, "an encounter by its type": {Identifier: `{}`, Type: "Encounter"}, "a role of nobody's": {Reference: "Task/1", Role: "mine"},
+		"no identifier": {Identifier: `"7"`, Type: "Claim"}, "no JSON": {Identifier: `{"value":`, Type: "Claim"}} {
+		if to, err := n.Launched(background, a.c, string(anna.ID), smart.Context{Patient: "p1", FHIRContext: []smart.ContextItem{item}}); err == nil {
+			t.Errorf("%s: launched at %s", name, to)
+		}
+	}
+	many := []smart.ContextItem{{Reference: "Task/1"}, {Reference: "Task/2", Role: "launch"}, {Reference: "Patient/p3", Role: "https://ehr.example/mother"}, {Reference: "Patient/p1", Role: "https://ehr.example/mother"},
+		{Canonical: "https://ehr.example/q", Type: "Questionnaire"}, {Canonical: "https://ehr.example/q|1", Type: "Questionnaire"}, {Identifier: `{"system":"urn:x","value":"7"}`, Type: "Claim"}}
+	to, err := n.Launched(background, a.c, string(anna.ID), smart.Context{Patient: "p1", FHIRContext: many})
+	must(t, err)
+	u, err := url.Parse(to)
+	must(t, err)
+	g := a.exchange(a.through(a.start(n.browser(), "scope", "launch patient/*.rs", "launch", u.Query().Get("launch")), "anna").back().Get("code")).ok(w)
+	list, _ := g.all["fhirContext"].([]any)
+	same(w, "items", len(list), len(many))
+	for i, item := range list {
+		m, _ := item.(map[string]any)
+		for name, want := range map[string]string{"reference": many[i].Reference, "canonical": many[i].Canonical, "type": many[i].Type, "role": many[i].Role} {
+			if v, there := m[name]; there != (want != "") || there && v != want {
+				t.Errorf("item %d: %s is %v, want %q", i, name, v, want)
+			}
+		}
+		if _, object := m["identifier"].(map[string]any); object != (many[i].Identifier != "") {
+			t.Errorf("item %d: identifier %v", i, m["identifier"])
+		}
 	}
 }

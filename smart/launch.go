@@ -3,6 +3,7 @@ package smart
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -174,13 +175,22 @@ func (s *Server) Launched(ctx context.Context, c client.Client, person string, l
 
 // check: SMART App Launch 2.2, scopes-and-launch-context, "fhirContext". Patient
 // and encounter have parameters of their own; here they are only in another role.
+// The type must be told where no reference tells it.
 func (i ContextItem) check() error {
 	typ, _, _ := strings.Cut(i.Reference, "/")
+	if i.Reference == "" {
+		typ = i.Type
+	}
+	role, err := url.Parse(i.Role)
 	switch {
 	case i.Reference == "" && i.Canonical == "" && i.Identifier == "":
 		return errors.New("an item of fhirContext needs a reference, a canonical URL or an identifier")
-	case i.Identifier != "" && !jsontext.Value(i.Identifier).IsValid():
-		return errors.New("an identifier of fhirContext is not JSON")
+	case typ == "":
+		return errors.New("an item of fhirContext without a reference needs its type")
+	case i.Identifier != "" && (!jsontext.Value(i.Identifier).IsValid() || jsontext.Value(i.Identifier).Kind() != '{'):
+		return errors.New("an identifier of fhirContext is not a JSON object")
+	case i.Role != "" && i.Role != "launch" && (err != nil || !role.IsAbs()):
+		return errors.New("a role in fhirContext is neither launch nor an absolute URI")
 	case (typ == "Patient" || typ == "Encounter") && (i.Role == "" || i.Role == "launch"):
 		return errors.New("the patient and the encounter of a launch are not items of fhirContext")
 	}
