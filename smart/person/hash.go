@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -109,8 +110,18 @@ func (h *hasher) compute(password string, salt []byte, c Cost, size uint32) []by
 	}
 	defer h.running.Add(-1)
 	defer h.computed.Add(1)
-	return argon2.IDKey([]byte(password), salt, c.Time, c.Memory, c.Threads, size)
+	sum := argon2.IDKey([]byte(password), salt, c.Time, c.Memory, c.Threads, size)
+	if c.Memory >= muchMemory {
+		runtime.GC()
+	}
+	return sum
 }
+
+// muchMemory, in KiB, is so much that the next hash must find it free again. Left
+// to itself the collector waits until the heap is a multiple of what is in use,
+// hashes included: that would be hundreds of megabytes for a few sign-ins. To
+// collect takes a fraction of the hash's own time.
+const muchMemory = 16 << 10
 
 // encode is the PHC string format, whose parameters travel with the hash so that
 // they can be raised later.
