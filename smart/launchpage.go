@@ -64,6 +64,9 @@ func (s *Server) launchView(ctx context.Context, req transport.WebRequest, p Per
 	if v.Encounters, err = s.opt.Chart.Encounters(ctx, p, patient); err != nil {
 		return nil, nil, err
 	}
+	if len(v.Encounters) > 0 { // an application need not be told of any
+		v.Encounters = append(v.Encounters, ui.Choice{Text: "None"})
+	}
 	all, err := s.opt.Clients.List(ctx)
 	if err != nil {
 		return nil, nil, err
