@@ -149,7 +149,7 @@ func TestProofForAnEndpointWithoutToken(t *testing.T) {
 	if err != nil || jkt != p.jkt || jti != "j1" {
 		t.Errorf("Proof = %q, %q, %v, want %q, j1", jkt, jti, err, p.jkt)
 	}
-	jkt, _, err = d.v.proofs.Proof(noContext, []string{good}, "POST", url)
+	_, _, err = d.v.proofs.Proof(noContext, []string{good}, "POST", url)
 	wantProofRefusal(t, "again", err, proofUsed)
 	_, _, err = d.v.proofs.Proof(noContext, nil, "POST", url)
 	wantProofRefusal(t, "none", err, noProof)

@@ -2,11 +2,8 @@ package smart
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -139,24 +136,6 @@ func (s *Server) Paces(wait func(client string) time.Duration) { s.wait = wait }
 // Keys are the server's signing keys.
 func (s *Server) Keys() *Keys { return s.keys }
 
-// Serves tells which paths are this server's.
-func (s *Server) Serves(path string) bool {
-	return path == s.prefix || strings.HasPrefix(path, s.prefix+"/") ||
-		path == s.base+smartConfiguration || path == oauthMetadata+s.prefix
-}
-
-// Below reports whether a path is one of those that lie below the FHIR service.
-func (s *Server) Below(path string) bool { return path == s.base+smartConfiguration }
-
-// programs are the places that programs use, and not browsers.
-var programs = []string{"/token", "/introspect", "/revoke"}
-
-// ForPrograms reports whether a path is served under a further name.
-func (s *Server) ForPrograms(host, path string) bool {
-	rest, ok := strings.CutPrefix(path, s.prefix)
-	return ok && slices.Contains(programs, rest) && slices.Contains(s.opt.Mutual, "https://"+host+s.prefix)
-}
-
 // here is the URL that a request came to.
 func (s *Server) here(req transport.WebRequest, path string) string {
 	if at := "https://" + req.Host + s.prefix; slices.Contains(s.opt.Mutual, at) {
@@ -169,148 +148,6 @@ func (s *Server) now() time.Time { return s.opt.Clock.Now() }
 
 // url is a place of ours.
 func (s *Server) url(path string) string { return s.opt.Issuer + path }
-
-// handler answers the requests of one place.
-type handler func(context.Context, transport.WebRequest) Answer
-
-// place is a path with what it does, by method.
-type place struct {
-	get, post handler
-	// readable: who may read the answer from a web page.
-	readable readable
-}
-
-type readable int
-
-const (
-	ownPages   readable = iota
-	anyPage             // discovery, which is public
-	registered          // pages of registered applications
-)
-
-// places are all there are; their paths are fixed.
-func (s *Server) places() map[string]place {
-	all := map[string]place{
-		"/.well-known/openid-configuration": {get: s.openidConfiguration, readable: anyPage},
-		"/jwks":                             {get: s.jwks, readable: anyPage},
-		pathStyle:                           {get: s.styleJSON, readable: anyPage},
-		"/authorize":                        {get: s.authorize, post: s.authorize},
-		"/token":                            {post: s.token, readable: registered},
-		"/introspect":                       {post: s.introspect, readable: registered},
-		"/revoke":                           {post: s.revocation, readable: registered},
-		"/userinfo":                         {get: s.userinfo, post: s.userinfo, readable: registered},
-		ui.PathFlow:                         {get: s.further},
-		ui.PathSignIn:                       {get: s.signInHere, post: s.signIn},
-		ui.PathSignInProvider:               {post: s.goAway},
-		"/signedout":                        {get: s.signedOut},
-		ui.PathFactor:                       {get: s.factorHere, post: s.factor},
-		ui.PathSignOut:                      {get: s.signOutPage, post: s.signOut},
-		"/logout":                           {get: s.endSession, post: s.endSession},
-		ui.PathPatientSearch:                {post: s.findPatient},
-		ui.PathPatient:                      {post: s.choosePatient},
-		ui.PathConsent:                      {post: s.consent},
-		ui.PathAccount:                      {get: s.account},
-		ui.PathRevoke:                       {post: s.takeBack},
-		ui.PathSession:                      {post: s.endOther},
-		ui.PathLaunch:                       {get: s.launchPage, post: s.launchSearch},
-		ui.PathLaunchChoose:                 {post: s.launchChoose},
-		ui.PathLaunchOpen:                   {post: s.launchOpen},
-		ui.PathAdminApps:                    {get: s.adminApps},
-		ui.PathAdminAppNew:                  {get: s.adminAppForm, post: s.adminAppNew},
-		ui.PathAdminApp:                     {get: s.adminApp},
-		ui.PathAdminAppChange:               {get: s.adminAppChangeForm, post: s.adminAppChange},
-		ui.PathAdminAppDisable:              {post: s.adminAppDisable},
-		ui.PathAdminAppEnable:               {post: s.adminAppEnable},
-		ui.PathAdminAppSecret:               {post: s.adminAppSecret},
-		ui.PathAdminPeople:                  {get: s.adminPeople, post: s.adminPeopleFind},
-		ui.PathAdminInvite:                  {get: s.adminInvite, post: s.adminInvited},
-		ui.PathAdminPerson:                  {get: s.adminPerson},
-		ui.PathAdminLock:                    {post: s.adminLock},
-		ui.PathAdminUnlock:                  {post: s.adminUnlock},
-		ui.PathAdminRole:                    {post: s.adminRole},
-		ui.PathAdminRoleEnd:                 {post: s.adminRoleEnd},
-		ui.PathAdminEmail:                   {post: s.adminEmail},
-		ui.PathAdminKeys:                    {post: s.adminKeys},
-		ui.PathApprovals:                    {get: s.approvalsPage},
-		ui.PathApprovalsDecide:              {post: s.decide},
-	}
-	maps.Copy(all, s.ownPlaces())
-	return all
-}
-
-// Serve answers one request. The Answer's Events must be on record before its
-// Reply leaves.
-func (s *Server) Serve(ctx context.Context, req transport.WebRequest) Answer {
-	path, route := strings.CutPrefix(req.Path, s.prefix)
-	var p place
-	found := true
-	switch {
-	case req.Path == s.base+smartConfiguration:
-		p, path = place{get: s.smartConfiguration, readable: anyPage}, smartConfiguration
-	case req.Path == oauthMetadata+s.prefix:
-		p, path = place{get: s.openidConfiguration, readable: anyPage}, oauthMetadata
-	case route && strings.HasPrefix(path, "/assets/"):
-		p, path = place{get: s.asset, readable: ownPages}, "/assets"
-	default:
-		if p, found = s.table[path]; !found {
-			p, found = s.federatedPlace(path)
-		}
-	}
-	if !found {
-		return s.notFound(req)
-	}
-	a := s.at(ctx, req, p)
-	a.Reply.Route = "auth" + path
-	s.share(ctx, req, p, &a.Reply)
-	return a
-}
-
-func (s *Server) at(ctx context.Context, req transport.WebRequest, p place) Answer {
-	allow := []string{"OPTIONS"}
-	if p.get != nil {
-		allow = append(allow, "GET", "HEAD")
-	}
-	if p.post != nil {
-		allow = append(allow, "POST")
-	}
-	switch {
-	case (req.Method == http.MethodGet || req.Method == http.MethodHead) && p.get != nil:
-		return p.get(ctx, req)
-	case req.Method == http.MethodPost && p.post != nil:
-		return p.post(ctx, req)
-	case req.Method == http.MethodOptions:
-		return Answer{Reply: transport.WebReply{Status: http.StatusNoContent, Allow: strings.Join(allow, ", ")}}
-	}
-	return Answer{Reply: transport.WebReply{Status: http.StatusMethodNotAllowed, Allow: strings.Join(allow, ", ")}}
-}
-
-// share lets web pages read the answer: discovery any page, the rest those of
-// registered applications (SMART App Launch 2.2, "CORS support").
-func (s *Server) share(ctx context.Context, req transport.WebRequest, p place, r *transport.WebReply) {
-	switch {
-	case p.readable == anyPage:
-		r.Origin = "*"
-	case p.readable == registered && req.Origin != "" && s.origins(ctx, req.Origin):
-		r.Origin = req.Origin
-	}
-}
-
-// MayShare reports whether pages of an origin may call the FHIR service.
-func (s *Server) MayShare(origin string) bool { return s.origins(context.Background(), origin) }
-
-func (s *Server) asset(_ context.Context, req transport.WebRequest) Answer {
-	a, ok := s.pages.Asset(req.Path)
-	if !ok {
-		return s.notFound(req)
-	}
-	return Answer{Reply: transport.WebReply{Status: http.StatusOK, ContentType: a.Type, Body: a.Content, Lasting: true}}
-}
-
-func (s *Server) notFound(req transport.WebRequest) Answer {
-	a := s.page(http.StatusNotFound, &ui.Message{Title: "There is nothing here", Text: "The address may be mistyped, or from an earlier version.", Visit: req.Visit})
-	a.Reply.Route = "auth/other"
-	return a
-}
 
 // trouble is ours: logged, and told without a reason.
 func (s *Server) trouble(err error) *problem {
@@ -360,62 +197,4 @@ func (s *Server) person(ctx context.Context, id string) (Person, error) {
 func (s *Server) client(ctx context.Context, id string) (client.Client, error) {
 	r, err := s.opt.Clients.Load(ctx, id)
 	return r.Client, err
-}
-
-// authenticate finds out which application asks.
-func (s *Server) authenticate(ctx context.Context, req transport.WebRequest, f form) (client.Client, string, *problem) {
-	r := client.Request{Form: f.values(), Authorization: req.Authorization, Audiences: []string{s.url("/token"), s.opt.Issuer, s.here(req, "/token")}}
-	if req.Certificate != "" {
-		r.Certificate = certificate(req)
-	}
-	c, _, err := s.opt.Auth.Authenticate(ctx, r)
-	var refusal *client.Refusal
-	if errors.As(err, &refusal) {
-		return c, refusal.ClientID, &problem{status: refusal.Status, code: refusal.Code, text: refusal.Description, challenge: refusal.Challenge}
-	}
-	if err != nil {
-		return c, "", s.trouble(err)
-	}
-	return c, c.ID, nil
-}
-
-// certificate is what the handshake proved: the transport lets in none that its
-// authorities have not issued.
-func certificate(req transport.WebRequest) *client.Certificate {
-	c := &client.Certificate{Thumbprint: thumbprint(req.Certificate), SubjectDN: req.CertificateSubject, Verified: true}
-	for _, name := range req.CertificateNames {
-		if dns, ok := strings.CutPrefix(name, "dns:"); ok {
-			c.DNSNames = append(c.DNSNames, dns)
-		}
-		if uri, ok := strings.CutPrefix(name, "uri:"); ok {
-			c.URIs = append(c.URIs, uri)
-		}
-	}
-	return c
-}
-
-// proofProblem words what is wrong with a DPoP proof (RFC 9449 section 5).
-func (s *Server) proofProblem(err error) *problem {
-	var refusal *authn.Refusal
-	if errors.As(err, &refusal) {
-		return bad("invalid_dpop_proof", refusal.Description)
-	}
-	return s.trouble(err)
-}
-
-func (f form) values() url.Values {
-	v := url.Values{}
-	for name, value := range f {
-		v.Set(name, value)
-	}
-	return v
-}
-
-// thumbprint turns the transport's hexadecimal into RFC 8705's base64url.
-func thumbprint(hexadecimal string) string {
-	b, err := hex.DecodeString(hexadecimal)
-	if err != nil {
-		return ""
-	}
-	return base64.RawURLEncoding.EncodeToString(b)
 }

@@ -77,14 +77,6 @@ func (c Context) fields() launchFields {
 	return f
 }
 
-// asker is an application that has proved who it is, and what it proved besides.
-type asker struct {
-	client.Client
-	form       form
-	jkt        string // of a DPoP proof
-	thumbprint string // of the certificate it came with
-}
-
 // grantTypes are those that there are.
 var grantTypes = []string{"authorization_code", "client_credentials", "refresh_token"}
 
@@ -124,73 +116,8 @@ func (s *Server) token(ctx context.Context, req transport.WebRequest) Answer {
 	return answer
 }
 
-// asks authenticates the application and takes its proofs.
-func (s *Server) asks(ctx context.Context, req transport.WebRequest) (asker, *problem) {
-	if req.Query != "" {
-		return asker{}, bad("invalid_request", "parameters belong in the body")
-	}
-	f, ok := readBody(req)
-	if !ok {
-		return asker{}, bad("invalid_request", "the body must be a form in which nothing comes twice")
-	}
-	if p := s.namePublic(ctx, req, f); p != nil {
-		return asker{}, p
-	}
-	c, id, p := s.authenticate(ctx, req, f)
-	if p != nil {
-		return asker{Client: client.Client{ID: id}}, p
-	}
-	a := asker{Client: c, form: f}
-	if req.DPoP != "" {
-		jkt, _, err := s.opt.Proofs.Proof(ctx, []string{req.DPoP}, http.MethodPost, s.here(req, "/token"))
-		if err != nil {
-			return a, s.proofProblem(err)
-		}
-		a.jkt = jkt
-	}
-	if req.Certificate != "" {
-		a.thumbprint = thumbprint(req.Certificate)
-	}
-	return a, s.bindsAsRegistered(a)
-}
-
-// namePublic fills in who asks for a refresh when nobody says so: of a public
-// application SMART App Launch 2.2 wants no more than its refresh token ("Use a
-// refresh token to obtain a new access token"), whose grant knows whose it is. An
-// application that has credentials is named here as well, and still has to show them.
-func (s *Server) namePublic(ctx context.Context, req transport.WebRequest, f form) *problem {
-	if f["grant_type"] != "refresh_token" || f["refresh_token"] == "" || f["client_id"]+f["client_secret"]+f["client_assertion"]+req.Authorization != "" {
-		return nil
-	}
-	e, _, err := s.refreshed(ctx, f["refresh_token"])
-	if err != nil {
-		return s.orTrouble(err, badRefresh())
-	}
-	f["client_id"] = e.Value.Client
-	return nil
-}
-
 func badRefresh() *problem {
 	return bad("invalid_grant", "the refresh token is not good: unknown, used, ended, or not for this application")
-}
-
-// bindings are what the tokens of this request are bound to: a proof binds when it
-// is there, a certificate when the application is registered so.
-func (a asker) bindings() (jkt, thumb string) {
-	if a.Bound == client.BoundCertificate {
-		thumb = a.thumbprint
-	}
-	return a.jkt, thumb
-}
-
-func (s *Server) bindsAsRegistered(a asker) *problem {
-	switch {
-	case a.Bound == client.BoundKey && a.jkt == "":
-		return bad("invalid_dpop_proof", "the application is registered for DPoP and sent no proof")
-	case a.Bound == client.BoundCertificate && a.thumbprint == "":
-		return &problem{status: http.StatusUnauthorized, code: "invalid_client", text: "the application is registered for mutual TLS and came without a certificate"}
-	}
-	return nil
 }
 
 // exchange is the authorization code grant.
