@@ -28,7 +28,7 @@ func TestFHIRClientReadsAChartUntilItIsTakenBack(t *testing.T) {
 	// may, and nothing else; the person is not sent back to it.
 	b := service.NewBrowser(t, shown)
 	b.Open(a.url + "/launch.html?iss=" + url.QueryEscape(h.base))
-	b.Await("unknown", `location.href.startsWith(`+quote(h.issuer+"/authorize")+`)`)
+	b.Await("unknown", `location.href.startsWith(`+quote(h.issuer+"/authorize")+`) && `+service.There("main h1"))
 	if text := b.Text("main"); !strings.Contains(text, "not known here") {
 		t.Errorf("an application that is not registered is met with: %s", text)
 	}
