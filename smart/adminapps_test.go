@@ -50,6 +50,14 @@ func TestAFormSentAgainDoesNothingAgain(t *testing.T) {
 	}
 }
 
+// TestWhoRegistersKeysIsToldToKeepThemUpToDate: SMART App Launch 2.2,
+// client-confidential-asymmetric, "Registering a client".
+func TestWhoRegistersKeysIsToldToKeepThemUpToDate(t *testing.T) {
+	w := newOffice(t).as("ada")
+	w.get(ui.PathAdminAppNew)
+	w.wants(http.StatusOK, "ask its owner to send the new set whenever a key changes")
+}
+
 func TestWrongRegistrationIsShownAgainWithItsFaults(t *testing.T) {
 	o := newOffice(t)
 	w := o.as("ada")
