@@ -30,7 +30,7 @@ type Options struct {
 	AtOnce     int           // hashes at once; each takes its memory, and as much again until that is collected; 2
 	Wait       time.Duration // for a hash to begin; 5 s
 
-	PeerBurst     int     // failures of one network peer in a row; 20
+	PeerBurst     int     // failures of one network peer in a row; 60
 	PeerPerMinute float64 // and after that; 6
 
 	ClinicalRoles  []string      // roles that let read patients' records
@@ -52,7 +52,7 @@ func (o *Options) complete() error {
 	fill(&o.Cost, Recommended)
 	fill(&o.AtOnce, 2)
 	fill(&o.Wait, 5*time.Second)
-	fill(&o.PeerBurst, 20)
+	fill(&o.PeerBurst, 60)
 	fill(&o.PeerPerMinute, 6)
 	fill(&o.MaxJustInTime, 12*time.Hour)
 	fill(&o.InvitationLife, 72*time.Hour)
