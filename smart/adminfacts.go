@@ -167,6 +167,9 @@ func Dangers(c client.Client) []string {
 	if c.Introspect {
 		out = append(out, "It may ask about the tokens of all applications")
 	}
+	if c.Launches {
+		out = append(out, "It may launch applications, and say for which patient")
+	}
 	if wide := slices.DeleteFunc(slices.Clone(c.Scopes), func(s string) bool { return !wideScope(s) }); len(wide) > 0 {
 		out = append(out, "Its scopes are wide: "+strings.Join(wide, " "))
 	}

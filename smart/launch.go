@@ -3,6 +3,7 @@ package smart
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -158,19 +159,27 @@ func (s *Server) keepFlow(ctx context.Context, req transport.WebRequest, e vault
 	return seeOther(s.url("/flow")+"?id="+e.Name, cookies...)
 }
 
+// errContext is the answer to a context that applications could not read.
+var errContext = errors.New("the context is not one of SMART's")
+
 // Launched makes a launch for an application, and is the URL to open it at. A
 // context that applications could not read is an error.
-func (s *Server) Launched(ctx context.Context, c client.Client, person string, launch_ Context) (string, error) {
-	for _, i := range launch_.FHIRContext {
+func (s *Server) Launched(ctx context.Context, c client.Client, person string, with Context) (string, error) {
+	_, to, err := s.launchWith(ctx, c, person, with)
+	return to, err
+}
+
+func (s *Server) launchWith(ctx context.Context, c client.Client, person string, with Context) (handle, to string, err error) {
+	for _, i := range with.FHIRContext {
 		if err := i.check(); err != nil {
-			return "", err
+			return "", "", fmt.Errorf("%w: %w", errContext, err)
 		}
 	}
-	h := token()
-	if err := s.vault.Apply(ctx, launches.New(hashName(h), launch{c.ID, person, launch_}, s.now().Add(launchLife))); err != nil {
-		return "", err
+	handle = token()
+	if err := s.vault.Apply(ctx, launches.New(hashName(handle), launch{c.ID, person, with}, s.now().Add(launchLife))); err != nil {
+		return "", "", err
 	}
-	return addTo(c.LaunchURI, map[string][]string{"iss": {s.opt.Base}, "launch": {h}}), nil
+	return handle, addTo(c.LaunchURI, map[string][]string{"iss": {s.opt.Base}, "launch": {handle}}), nil
 }
 
 // check: SMART App Launch 2.2, scopes-and-launch-context, "fhirContext". Patient

@@ -21,7 +21,7 @@ func (s *Server) Serves(path string) bool {
 func (s *Server) Below(path string) bool { return path == s.base+smartConfiguration }
 
 // programs are the places that programs use, and not browsers.
-var programs = []string{"/token", "/introspect", "/revoke"}
+var programs = []string{"/token", "/introspect", "/revoke", pathLaunches}
 
 // ForPrograms reports whether a path is served under a further name.
 func (s *Server) ForPrograms(host, path string) bool {
@@ -57,6 +57,7 @@ func (s *Server) places() map[string]place {
 		"/token":                            {post: s.token, readable: registered},
 		"/introspect":                       {post: s.introspect, readable: registered},
 		"/revoke":                           {post: s.revocation, readable: registered},
+		pathLaunches:                        {post: s.newLaunch},
 		"/userinfo":                         {get: s.userinfo, post: s.userinfo, readable: registered},
 		ui.PathFlow:                         {get: s.further},
 		ui.PathSignIn:                       {get: s.signInHere, post: s.signIn},

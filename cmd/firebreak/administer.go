@@ -120,6 +120,7 @@ type clientAdd struct {
 	Origin       []string `sep:"none" placeholder:"ORIGIN" help:"Pages that may call, besides those of --redirect; may be repeated."`
 	Organization string   `placeholder:"REFERENCE" help:"A system's organisation: Organization/1."`
 	Role         []string `sep:"none" placeholder:"ROLE" help:"A system's roles; may be repeated."`
+	Launches     bool     `help:"A health record system, which may launch applications for a patient. For systems only."`
 	Trusted      bool     `help:"People are not asked whether they agree. For applications of this house only."`
 }
 
@@ -154,7 +155,7 @@ func (a clientAdd) Run(c console) error {
 func (a clientAdd) registration() (client.Client, error) {
 	to := client.Client{ID: a.ID, Name: a.Name, Publisher: a.Publisher, Contact: a.Contact, Kind: client.Kind(a.Kind), RedirectURIs: a.Redirect,
 		PostLogoutRedirectURIs: a.PostLogout, BackchannelLogoutURI: a.LogoutURI, LaunchURI: a.LaunchURI, Scopes: strings.Fields(strings.Join(a.Scope, " ")),
-		KeysURL: a.JWKSURL, Bound: client.Binding(a.Bound), Origins: a.Origin, Organization: a.Organization, Roles: a.Role, Trusted: a.Trusted}
+		KeysURL: a.JWKSURL, Bound: client.Binding(a.Bound), Origins: a.Origin, Organization: a.Organization, Roles: a.Role, Trusted: a.Trusted, Launches: a.Launches}
 	to.Certificate.SubjectDN = a.Certificate
 	if a.Kind == "resource-server" {
 		to.Kind, to.Introspect = client.Confidential, true

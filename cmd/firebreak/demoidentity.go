@@ -57,6 +57,8 @@ func demoClients(app string) map[string]client.Client {
 			RedirectURIs: []string{anyPort}, LaunchURI: "http://127.0.0.1/launch"},
 		{ID: "nightly-export", Name: "Nightly export", Publisher: "Firebreak demo", Kind: client.System, Method: client.PrivateKeyJWT,
 			Scopes: []string{"system/*.rs"}, Roles: []string{"system"}},
+		{ID: "record-system", Name: "Record system", Publisher: "North Hospital", Kind: client.System, Method: client.PrivateKeyJWT,
+			Scopes: []string{"system/Patient.rs"}, Launches: true},
 		{ID: "laboratory", Name: "Laboratory system", Publisher: "North Hospital", Kind: client.Confidential, Method: client.SecretPost, Introspect: true},
 	}
 	out := map[string]client.Client{}

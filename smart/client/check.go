@@ -86,10 +86,12 @@ func (c Client) checkKind(f *faults) {
 	switch c.Kind {
 	case Public:
 		f.when(c.Method != None, "a public client has no secret: its Method must be none")
+		f.when(c.Launches, "only a system may launch others")
 		f.when(c.Introspect, "a public client must not Introspect: anybody could be it")
 		f.when(len(c.RedirectURIs) == 0, "a public client needs RedirectURIs")
 	case Confidential:
 		f.when(!slices.Contains(Methods()[1:], c.Method), "a confidential client's Method must be one of client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth")
+		f.when(c.Launches, "only a system may launch others")
 		f.when(len(c.RedirectURIs) == 0 && !c.Introspect, "a confidential client needs RedirectURIs, unless it is there to Introspect")
 	case System:
 		f.when(c.Method != PrivateKeyJWT && c.Method != TLS, "a system's Method must be private_key_jwt or tls_client_auth (SMART App Launch, backend-services)")

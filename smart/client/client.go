@@ -92,6 +92,8 @@ type Client struct {
 	Offline    bool `json:",omitempty"` // may ask for offline_access
 	Introspect bool `json:",omitempty"` // a resource server, which may ask about the tokens of others (RFC 7662)
 
+	Launches bool `json:",omitempty"` // a health record system, which may launch applications for a patient
+
 	AccessLife  Seconds `json:",omitempty"` // of its access tokens; 0 means as configured
 	RefreshLife Seconds `json:",omitempty"` // of its refresh tokens; 0 means as configured
 	Rate        int     `json:",omitempty"` // requests per second; 0 means as configured
