@@ -13,11 +13,11 @@ build: ## the static binary, bin/firebreak
 demo: build ## run the demo: local CA, users, policies, generated patients
 	bin/firebreak demo --dir $(DEMO_DIR) --listen 127.0.0.1:8443
 
-services: ## install what tests need (PostgreSQL, Keycloak, Chromium, npm packages)
+services: ## install and start what tests need (PostgreSQL, Keycloak, Chromium, SMART clients)
 	@sh internal/service/install.sh
 
 test: services ## install what tests need and run them all
-	FIREBREAK_SERVICES=required $(GO) test -timeout 20m ./...
+	FIREBREAK_SERVICES=required $(GO) test -timeout 30m ./...
 
 check: ## vet, staticcheck, race: before a commit
 	$(GO) vet ./...
