@@ -74,7 +74,7 @@ func TestInterruptedImportSaysHowToGoOn(t *testing.T) {
 	}
 	stopped := func() string {
 		ctx, stop := context.WithCancel(t.Context())
-		timer := time.AfterFunc(300*time.Millisecond, stop)
+		timer := time.AfterFunc(1500*time.Millisecond, stop) // opening a directory takes a part of it
 		defer timer.Stop()
 		var out, errs bytes.Buffer
 		code := run(console{ctx, &out, &errs}, []string{"import", "--dir", dir, "--as-organization", "north", file})
