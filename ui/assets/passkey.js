@@ -57,13 +57,17 @@ const wire = (form) => {
   const options = optionsOf(kind, JSON.parse(form.dataset.credential));
   const fault = form.querySelector("[data-passkey-fault]");
   let waiting = new AbortController();
+  let sent = false;
 
   const ask = async (mediation) => {
+    if (sent) return; // the answer is on its way; it is good for once
     waiting.abort();
     waiting = new AbortController();
     const how = { publicKey: options, signal: waiting.signal };
     if (mediation) how.mediation = mediation;
     const credential = await navigator.credentials[kind](how);
+    if (sent) return;
+    sent = true;
     form.elements.credential.value = JSON.stringify(jsonOf(credential));
     form.submit();
   };
@@ -80,6 +84,7 @@ const wire = (form) => {
     });
   }, true);
   form.hidden = false;
+  window.addEventListener("pageshow", (event) => { if (event.persisted) sent = false; }); // come back to
 
   // Passkeys offered in the user name field, where the browser can.
   if (kind === "get" && document.querySelector("input[autocomplete~=webauthn]")) {
