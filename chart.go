@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"firebreak/fhir"
+	"firebreak/fhir/r4"
 	"firebreak/fhirjson"
 	"firebreak/smart"
 	"firebreak/transport"
@@ -89,7 +90,7 @@ func (c *chart) Patients(ctx context.Context, p smart.Person, s ui.PatientSearch
 
 // Patient is smart.Chart's.
 func (c *chart) Patient(ctx context.Context, p smart.Person, id string) (ui.Patient, error) {
-	if !plainID(id) {
+	if !r4.IsID(id) {
 		return ui.Patient{}, smart.ErrNobody
 	}
 	doc, err := c.get(ctx, p, "Patient/"+id, "")
@@ -104,7 +105,7 @@ func (c *chart) Patient(ctx context.Context, p smart.Person, id string) (ui.Pati
 
 // Encounters is smart.Chart's.
 func (c *chart) Encounters(ctx context.Context, p smart.Person, patient string) ([]ui.Choice, error) {
-	if !plainID(patient) {
+	if !r4.IsID(patient) {
 		return nil, smart.ErrNobody
 	}
 	doc, err := c.get(ctx, p, "Encounter", url.Values{"patient": {patient}, "_count": {"10"}, "_sort": {"-date"}}.Encode())
@@ -154,17 +155,6 @@ func firstText(list fhirjson.Node, field string) string {
 		return n.Field(field).Text()
 	}
 	return ""
-}
-
-// plainID: FHIR R4 datatypes.html#id.
-func plainID(id string) bool {
-	for i := range len(id) {
-		c := id[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.') {
-			return false
-		}
-	}
-	return len(id) >= 1 && len(id) <= 64
 }
 
 var _ smart.Chart = (*chart)(nil)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"firebreak/fhir/r4"
 	"firebreak/fhirjson"
 	"firebreak/transport"
 	"firebreak/vault"
@@ -93,7 +94,7 @@ func readContext(text string) (c Context, ok bool) {
 			ok = false
 		}
 	}
-	return c, ok && idOrNone(c.Patient) && idOrNone(c.Encounter)
+	return c, ok && (c.Patient == "" || r4.IsID(c.Patient)) && (c.Encounter == "" || r4.IsID(c.Encounter))
 }
 
 func readItem(n fhirjson.Node) (i ContextItem, ok bool) {
@@ -111,15 +112,4 @@ func readItem(n fhirjson.Node) (i ContextItem, ok bool) {
 		*to = m.Text()
 	}
 	return i, ok
-}
-
-// idOrNone: FHIR R4 datatypes.html#id.
-func idOrNone(id string) bool {
-	for i := range len(id) {
-		c := id[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.') {
-			return false
-		}
-	}
-	return len(id) <= 64
 }
