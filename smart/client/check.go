@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"firebreak/authn"
+
+	"firebreak/fhir/r4"
 )
 
 // What a registration may hold.
@@ -182,13 +184,7 @@ func (c Client) checkScopes(f *faults) {
 		f.when(r == "" || len(r) > maxText || !plain(r) || slices.Contains(c.Roles[:n], r), fmt.Sprintf("Roles, number %d, is empty, too long or there twice", n+1))
 	}
 	id, ok := strings.CutPrefix(c.Organization, "Organization/")
-	f.when(c.Organization != "" && (!ok || len(id) > 64 || !fhirID(id)), `the Organization must be a reference such as "Organization/1"`)
-}
-
-func fhirID(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.')
-	})
+	f.when(c.Organization != "" && (!ok || !r4.IsID(id)), `the Organization must be a reference such as "Organization/1"`)
 }
 
 // scopeToken: RFC 6749 §3.3.

@@ -8,6 +8,8 @@ import (
 	"unicode"
 
 	"firebreak/vault"
+
+	"firebreak/fhir/r4"
 )
 
 // Newcomer is whom an administrator invites.
@@ -90,7 +92,7 @@ func (d *Directory) newcomer(h Hands, n Newcomer) (record, error) {
 
 func organization(s string) bool {
 	id, ok := strings.CutPrefix(s, "Organization/")
-	return s == "" || ok && fhirID(id)
+	return s == "" || ok && r4.IsID(id)
 }
 
 // display is a name for people to read, cut to a line.

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+
+	"firebreak/fhir/r4"
 )
 
 // What can be wrong with what names a person.
@@ -77,12 +79,5 @@ func fhirUser(s string) bool {
 		return true
 	}
 	kind, id, ok := strings.Cut(s, "/")
-	return ok && (kind == "Practitioner" || kind == "PractitionerRole" || kind == "Patient" || kind == "RelatedPerson" || kind == "Person") && fhirID(id)
-}
-
-// fhirID is FHIR R4's id (datatypes.html#id).
-func fhirID(s string) bool {
-	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.')
-	})
+	return ok && (kind == "Practitioner" || kind == "PractitionerRole" || kind == "Patient" || kind == "RelatedPerson" || kind == "Person") && r4.IsID(id)
 }
