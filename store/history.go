@@ -170,7 +170,7 @@ func (t *Snapshot) historyRows(typ, id string, h *fhir.History, v *visibility, s
 		ord := start.order()
 		q.add(" AND (v.updated<? OR (v.updated=? AND (v.ord<? OR (v.ord=? AND v.seq<?))))", start.updated, start.updated, ord, ord, start.seq)
 	}
-	q.add(" ORDER BY v.updated DESC, v.ord DESC, v.seq DESC LIMIT ?", limit)
+	q.add(" ORDER BY v.updated DESC, v.ord DESC, v.seq DESC LIMIT ?", literal(limit))
 	return t.rowsOf(q, 0)
 }
 

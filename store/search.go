@@ -221,7 +221,7 @@ func (t *Snapshot) page(query *search.Query, branches []branch, after *gate.Posi
 			if a.set {
 				ord = "m.ord+0" // no index has this: the set finds the rows
 			}
-			q.add(" ORDER BY "+ord+" LIMIT ?) b", query.Count+1)
+			q.add(" ORDER BY "+ord+" LIMIT ?) b", literal(query.Count+1))
 		})
 		if err != nil {
 			return nil, err
@@ -233,7 +233,7 @@ func (t *Snapshot) page(query *search.Query, branches []branch, after *gate.Posi
 		afterCondition(q, query.Sort, after.Keys, afterOrd)
 	}
 	order(q, query.Sort, "")
-	q.add(" LIMIT ?", query.Count+1)
+	q.add(" LIMIT ?", literal(query.Count+1))
 	// CROSS JOIN keeps the order of joins as written; left to itself the planner
 	// of SQLite reads every resource and looks for it on the page.
 	q.add(`) s CROSS JOIN resource r CROSS JOIN version v

@@ -67,7 +67,7 @@ var ErrClosed = errors.New("store is closed")
 
 // tenantNumber is the one tenant's number in the tables. Tenants share no rows;
 // their keys begin with this number so that they can be spread over shards.
-const tenantNumber = 1
+const tenantNumber literal = 1
 
 func open(ctx context.Context, db *sql.DB, d dialect, opt Options) (*Store, error) {
 	if opt.Readers == 0 {

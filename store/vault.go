@@ -37,7 +37,7 @@ func (t vaultTable) Rows(ctx context.Context, kind, tag, after string, limit int
 			q.add("vault_tag g JOIN vault v ON v.tenant=g.tenant AND v.kind=g.kind AND v.entry=g.entry WHERE g.tenant=? AND g.kind=? AND g.tag=? AND g.entry>?",
 				tenantNumber, kind, tag, after)
 		}
-		q.add(" AND v.ends>? ORDER BY v.entry LIMIT ?", now, limit)
+		q.add(" AND v.ends>? ORDER BY v.entry LIMIT ?", now, literal(limit))
 		rows, err := x.query(ctx, q.String(), q.args...)
 		if err != nil {
 			return err
@@ -190,7 +190,7 @@ func (t *Tx) vaultTags(c *vault.Change) error {
 func (t vaultTable) Sweep(ctx context.Context, limit int, now int64) (n int, err error) {
 	err = t.s.Change(ctx, nil, nil, func(tx *Tx) error {
 		n = 0
-		q := tx.x.statement().add("SELECT kind, entry FROM vault WHERE tenant=? AND ends<=? ORDER BY ends LIMIT ?", tenantNumber, now, limit)
+		q := tx.x.statement().add("SELECT kind, entry FROM vault WHERE tenant=? AND ends<=? ORDER BY ends LIMIT ?", tenantNumber, now, literal(limit))
 		rows, err := tx.x.query(tx.ctx, q.String(), q.args...)
 		if err != nil {
 			return err
