@@ -19,8 +19,10 @@ func OpenPostgres(ctx context.Context, url string, opt Options) (*Store, error) 
 		return nil, errors.New("the PostgreSQL URL cannot be read") // pgx's error may quote the password
 	}
 	// Plans depend on the caller's classes and on the values asked for; a
-	// generic plan serves no one.
-	cfg.RuntimeParams["plan_cache_mode"] = "force_custom_plan"
+	// generic plan serves no one, unless the URL says so.
+	if cfg.RuntimeParams["plan_cache_mode"] == "" {
+		cfg.RuntimeParams["plan_cache_mode"] = "force_custom_plan"
+	}
 	cfg.RuntimeParams["jit"] = "off"
 	db := stdlib.OpenDB(*cfg)
 	s, err := open(ctx, db, postgresDialect, opt)
