@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"firebreak/smart"
 	"firebreak/smart/client"
@@ -191,7 +192,8 @@ func TestErrorsOfTheTokenEndpointAreOAuths(t *testing.T) {
 	same(w, "a system's", []any{g.Type, g.Expires, g.Scope, g.Refresh, g.Access != ""}, []any{"Bearer", 300, "system/Patient.rs", "", true})
 }
 
-// TestTokensLiveAsTheServerSays: by the registration, an hour at most.
+// TestTokensLiveAsTheServerSays: by the registration, an hour at most; expires_in
+// is exp less iat.
 func TestTokensLiveAsTheServerSays(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
@@ -204,6 +206,14 @@ func TestTokensLiveAsTheServerSays(t *testing.T) {
 	}
 	if _, _, err := n.clients.Register(background, client.Client{ID: "long", Name: "Long", Kind: client.Confidential, Method: client.SecretBasic, RedirectURIs: []string{callback}, AccessLife: 3601}, "admin"); err == nil {
 		t.Error("more than an hour can be registered")
+	}
+	// Requests come at any moment, and not at whole seconds only.
+	system := n.register(client.Client{ID: "export", Kind: client.System, Method: client.PrivateKeyJWT, Scopes: []string{"system/*.rs"}})
+	for range 3 {
+		w.clk.Advance(333 * time.Millisecond)
+		g := system.ask("/token", form("grant_type", "client_credentials", "scope", "system/*.rs")).ok(w)
+		tok := n.good(g.Access)
+		same(w, "expires_in", []any{g.Expires, tok.Expires.Sub(tok.IssuedAt).Seconds()}, []any{300, 300.0})
 	}
 }
 

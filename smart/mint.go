@@ -71,7 +71,9 @@ func boundTo(jkt, thumbprint string) *bound {
 type issued struct {
 	token string
 	id    string
-	until time.Time
+	// life is expires_in: exp less iat, in whole seconds. What is left of it by the
+	// clock is less by the part of a second that iat leaves out.
+	life int64
 }
 
 // life is how long an access token lives: as the application is registered,
@@ -124,7 +126,7 @@ func (s *Server) mint(ctx context.Context, claims accessClaims, now time.Time, l
 		return issued{}, err
 	}
 	jws, err := s.keys.sign(ctx, jose.ES256, typeAccess, payload)
-	return issued{jws, claims.ID, time.Unix(claims.Expires, 0)}, err
+	return issued{jws, claims.ID, claims.Expires - claims.Issued}, err
 }
 
 // purpose is what a person's requests are for when nothing else is said, by the

@@ -292,7 +292,7 @@ func (s *Server) give(ctx context.Context, a asker, e vault.Entry[Grant], asked 
 	if err != nil {
 		return Answer{}, s.trouble(err)
 	}
-	out := tokenResponse{Access: access.token, Type: "Bearer", Expires: int64(access.until.Sub(s.now()).Seconds()), Scope: asked, launchFields: g.Context.fields()}
+	out := tokenResponse{Access: access.token, Type: "Bearer", Expires: access.life, Scope: asked, launchFields: g.Context.fields()}
 	if g.JKT != "" {
 		out.Type = "DPoP"
 	}
@@ -331,7 +331,7 @@ func (s *Server) credentials(ctx context.Context, a asker) (Answer, *problem) {
 	if err != nil {
 		return Answer{}, s.trouble(err)
 	}
-	out := tokenResponse{Access: access.token, Type: "Bearer", Expires: int64(access.until.Sub(s.now()).Seconds()), Scope: granted}
+	out := tokenResponse{Access: access.token, Type: "Bearer", Expires: access.life, Scope: granted}
 	if jkt != "" {
 		out.Type = "DPoP"
 	}
