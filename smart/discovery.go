@@ -32,6 +32,12 @@ type metadata struct {
 	Scopes         []string `json:"scopes_supported"`
 	AuthMethods    []string `json:"token_endpoint_auth_methods_supported"`
 	AuthAlgorithms []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	// Left out, the next would mean client_secret_basic alone, and the one after it
+	// nothing (RFC 8414 section 2).
+	RevokeMethods  []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevokeAlgs     []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	InspectMethods []string `json:"introspection_endpoint_auth_methods_supported"`
+	InspectAlgs    []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	ProofAlgs      []string `json:"dpop_signing_alg_values_supported"`
 	CertBound      bool     `json:"tls_client_certificate_bound_access_tokens,omitzero"`
 	Aliases        *aliases `json:"mtls_endpoint_aliases,omitzero"`
@@ -91,10 +97,17 @@ func (s *Server) metadata() metadata {
 		GrantTypes: grantTypes, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
 		Challenges: []string{"S256"}, Scopes: listedScopes, AuthAlgorithms: client.Algorithms(), ProofAlgs: strings.Fields(authn.ProofAlgorithms()), CertBound: len(s.opt.Mutual) > 0, IssInAnswer: true}
 	for _, method := range client.Methods() {
-		if method != client.TLS || len(s.opt.Mutual) > 0 {
-			m.AuthMethods = append(m.AuthMethods, string(method))
+		if method == client.TLS && len(s.opt.Mutual) == 0 {
+			continue
+		}
+		m.AuthMethods = append(m.AuthMethods, string(method))
+		if method != client.None { // who may introspect has credentials
+			m.InspectMethods = append(m.InspectMethods, string(method))
 		}
 	}
+	// Access token types stand beside the methods (RFC 8414 section 2).
+	m.InspectMethods = append(m.InspectMethods, "Bearer", "DPoP")
+	m.RevokeMethods, m.RevokeAlgs, m.InspectAlgs = m.AuthMethods, m.AuthAlgorithms, m.AuthAlgorithms
 	if len(s.opt.Mutual) > 0 {
 		at := s.opt.Mutual[0]
 		m.Aliases = &aliases{at + "/token", at + "/introspect", at + "/revoke"}

@@ -84,11 +84,8 @@ func TestDiscoveryTellsWhatWorks(t *testing.T) {
 			t.Errorf("%s is listed", kind)
 		}
 	}
-	for _, method := range list(d, "token_endpoint_auth_methods_supported") {
-		if method == string(client.TLS) {
-			t.Error("certificates are listed, and no listener asks for them")
-		}
-	}
+	same(w, "methods", []any{list(d, "token_endpoint_auth_methods_supported"), list(d, "revocation_endpoint_auth_methods_supported"), list(d, "introspection_endpoint_auth_methods_supported")},
+		"[[none client_secret_basic client_secret_post private_key_jwt] [none client_secret_basic client_secret_post private_key_jwt] [client_secret_basic client_secret_post private_key_jwt Bearer DPoP]]")
 	for _, c := range []string{"launch-ehr", "launch-standalone", "authorize-post", "client-public", "client-confidential-symmetric", "client-confidential-asymmetric", "sso-openid-connect",
 		"context-banner", "context-style", "context-ehr-patient", "context-ehr-encounter", "context-standalone-patient", "permission-offline", "permission-online", "permission-patient", "permission-user", "permission-v1", "permission-v2"} {
 		if !slices.Contains(list(d, "capabilities"), c) {
