@@ -103,7 +103,7 @@ func TestDiscoveryHasWhatSMARTRequires(t *testing.T) {
 			}
 			for name, values := range map[string]string{"grant_types_supported": "authorization_code client_credentials", "response_types_supported": "code",
 				"token_endpoint_auth_methods_supported": "client_secret_post client_secret_basic private_key_jwt", "token_endpoint_auth_signing_alg_values_supported": "RS384 ES384",
-				"code_challenge_methods_supported": "S256", "scopes_supported": "openid fhirUser launch launch/patient offline_access online_access"} {
+				"code_challenge_methods_supported": "S256", "scopes_supported": "openid fhirUser launch launch/patient offline_access online_access patient/Encounter.rs system/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory"} {
 				has := strings.Fields(strings.Trim(fmt.Sprint(d.all[name]), "[]"))
 				for v := range strings.FieldsSeq(values) {
 					if !slices.Contains(has, v) {

@@ -3,10 +3,12 @@ package smart
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"firebreak/authn"
 	"firebreak/smart/client"
+	"firebreak/smart/scope"
 	"firebreak/transport"
 )
 
@@ -83,8 +85,8 @@ var capabilities = []string{
 	"permission-offline", "permission-online", "permission-patient", "permission-user", "permission-v1", "permission-v2",
 }
 
-// scopes that are listed; all others of SMART App Launch that name a resource
-// type work too.
+// listedScopes are listed, with those of US Core; all others of SMART App Launch
+// that name a resource type work too.
 var listedScopes = []string{
 	"openid", "fhirUser", "profile", "launch", "launch/patient", "online_access", "offline_access",
 	"patient/*.rs", "patient/*.cruds", "user/*.rs", "user/*.cruds", "system/*.rs", "system/*.cruds",
@@ -95,7 +97,7 @@ func (s *Server) metadata() metadata {
 	m := metadata{Issuer: s.opt.Issuer, Keys: s.url("/jwks"), Authorize: s.url("/authorize"), Token: s.url("/token"),
 		Introspection: s.url("/introspect"), Revocation: s.url("/revoke"),
 		GrantTypes: grantTypes, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
-		Challenges: []string{"S256"}, Scopes: listedScopes, AuthAlgorithms: client.Algorithms(), ProofAlgs: strings.Fields(authn.ProofAlgorithms()), CertBound: len(s.opt.Mutual) > 0, IssInAnswer: true}
+		Challenges: []string{"S256"}, Scopes: slices.Concat(listedScopes, scope.OfUSCore()), AuthAlgorithms: client.Algorithms(), ProofAlgs: strings.Fields(authn.ProofAlgorithms()), CertBound: len(s.opt.Mutual) > 0, IssInAnswer: true}
 	for _, method := range client.Methods() {
 		if method == client.TLS && len(s.opt.Mutual) == 0 {
 			continue

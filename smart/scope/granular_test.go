@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,5 +103,25 @@ func TestTypeScopesOfUSCore(t *testing.T) {
 	}
 	if n != 27 {
 		t.Errorf("%d types, want 25 that US Core has servers support and 2 that they may", n)
+	}
+}
+
+// TestWhatUSCoreHasServersListIsListed, and means what it says.
+func TestWhatUSCoreHasServersListIsListed(t *testing.T) {
+	listed := OfUSCore()
+	for _, context := range []string{"patient", "user", "system"} {
+		for _, g := range granular {
+			if !slices.Contains(listed, context+"/"+g.scope) {
+				t.Errorf("%s/%s is not listed", context, g.scope)
+			}
+		}
+		for _, typ := range r4.Resources() {
+			if slices.Contains(listed, context+"/"+typ+".rs") != usCore(typ) {
+				t.Errorf("%s/%s.rs: listed is %v", context, typ, !usCore(typ))
+			}
+		}
+	}
+	if r := parsed(t, strings.Join(listed, " ")); len(r.Resources) != len(listed) || len(r.Unknown) > 0 {
+		t.Errorf("of %d listed, %d are scopes; %v", len(listed), len(r.Resources), r.Unknown)
 	}
 }

@@ -254,6 +254,28 @@ var kinds = [...]kind{
 	{"DocumentReference", usCoreDocument, "clinical-note", "clinical notes", false},
 }
 
+// OfUSCore are the scopes that US Core has servers support and list (US Core
+// 9.0.0, scopes.html): its types, and the categories that have a name here, in
+// each context.
+func OfUSCore() []string {
+	var out []string
+	for _, context := range []string{"patient", "user", "system"} {
+		for _, n := range names {
+			if !usCore(n.typ) {
+				continue
+			}
+			see := context + "/" + n.typ + ".rs"
+			out = append(out, see)
+			for _, k := range kinds {
+				if k.typ == n.typ {
+					out = append(out, see+"?category="+k.system+"|"+k.code)
+				}
+			}
+		}
+	}
+	return out
+}
+
 // kindOf finds a kind by the value of a category argument, system|code or code.
 func kindOf(typ, value string) (kind, bool) {
 	for _, k := range kinds {
