@@ -29,7 +29,8 @@ type demoCommand struct {
 func (demoCommand) Help() string {
 	return "The first start makes a certificate authority, an issuer of tokens and a data set, and loads it through the server's own pipeline. " +
 		"A later start on the same directory goes on with its data. No control is off.\n\n" +
-		"It writes DIR/ca.pem and DIR/demo.json (base, users, examples), prints `ready <base>` and three commands to try. " +
+		"It writes DIR/ca.pem and DIR/demo.json (base, issuer, users with passwords, clients with redirect addresses, secrets and key files, examples), " +
+		"prints `ready <base>`, three commands to try and three pages for a browser. Letters to people are files in DIR/letters. " +
 		"Policies in DIR/policies/*.cedar are used instead of the built-in ones."
 }
 

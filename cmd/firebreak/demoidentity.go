@@ -30,7 +30,7 @@ import (
 type demoClient struct {
 	Name         string   `json:"name"`
 	Public       bool     `json:"public"`
-	RedirectURIs []string `json:"redirect_uris,omitzero"`
+	RedirectURIs []string `json:"redirect_uris"` // empty for one that no person uses
 	LaunchURI    string   `json:"launch_uri,omitzero"`
 	Scope        string   `json:"scope"`
 	AuthMethod   string   `json:"token_endpoint_auth_method"`
