@@ -353,3 +353,12 @@ func TestTimesOfFieldsAreTheSites(t *testing.T) {
 		}
 	}
 }
+
+// TestAGrantTellsTheHourItEnds: most end within the hour, and a day would not
+// tell that.
+func TestAGrantTellsTheHourItEnds(t *testing.T) {
+	page := render(t, newPages(t), &ui.Account{Grants: []ui.Grant{{ID: "g", App: "Chart", Until: at("2026-11-22 17:04")}}})
+	if !strings.Contains(string(page.HTML), "22 November 2026, 17:04 UTC") {
+		t.Errorf("%s", page.HTML)
+	}
+}
