@@ -60,6 +60,6 @@ func (c AppConfig) JSON() ([]byte, error) {
 // token endpoint, "https://host:port".
 func AppPolicy(origins ...string) string {
 	connect := strings.Join(append([]string{"'self'"}, origins...), " ")
-	return "default-src 'none'; script-src 'self'; style-src 'self'; connect-src " + connect +
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src " + connect +
 		"; form-action 'none'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 }

@@ -328,7 +328,8 @@ func TestTheSampleIsMadeOfOurFilesOnly(t *testing.T) {
 			}
 		}
 	}
-	if got := demo.AppPolicy("https://a.example:8443"); !strings.Contains(got, "script-src 'self';") || !strings.Contains(got, "connect-src 'self' https://a.example:8443;") {
+	// data: is the pages' empty icon, without which a browser asks for one.
+	if got := demo.AppPolicy("https://a.example:8443"); !strings.Contains(got, "img-src data:;") || !strings.Contains(got, "script-src 'self';") || !strings.Contains(got, "connect-src 'self' https://a.example:8443;") {
 		t.Errorf("policy %s", got)
 	}
 	for _, bad := range []demo.AppConfig{{FHIR: "https://a/fhir", Account: "https://a/auth/account"}, {ClientID: "x", FHIR: "https://a/fhir", Account: "javascript:alert(1)"}, {ClientID: "x", FHIR: "/fhir", Account: "https://a"}} {
