@@ -133,6 +133,7 @@ func TestDangerousApplicationsSayWhy(t *testing.T) {
 		{"every patient", client.Client{Scopes: []string{"user/*.rs"}}, "wide: user/*.rs"},
 		{"changes of all types", client.Client{Scopes: []string{"patient/*.cruds"}}, "wide: patient/*.cruds"},
 		{"version 1", client.Client{Scopes: []string{"patient/*.write"}}, "wide: patient/*.write"},
+		{"mistyped", client.Client{Scopes: []string{"patient/Patient.rs", "patient/*.rss", "email"}}, "no scope here: patient/*.rss email"},
 		{"one patient, reading", client.Client{Scopes: []string{"patient/*.rs", "patient/*.read", "patient/Observation.cruds", "openid"}}, ""},
 	} {
 		got := strings.Join(Dangers(c.is), "; ")

@@ -16,6 +16,7 @@ import (
 
 	"firebreak/smart/client"
 	"firebreak/smart/person"
+	"firebreak/smart/scope"
 	"firebreak/ui"
 )
 
@@ -173,7 +174,17 @@ func Dangers(c client.Client) []string {
 	if wide := slices.DeleteFunc(slices.Clone(c.Scopes), func(s string) bool { return !wideScope(s) }); len(wide) > 0 {
 		out = append(out, "Its scopes are wide: "+strings.Join(wide, " "))
 	}
+	if none := slices.DeleteFunc(slices.Clone(c.Scopes), grantable); len(none) > 0 {
+		out = append(out, "Nothing is ever granted for what is no scope here: "+strings.Join(none, " "))
+	}
 	return out
+}
+
+// grantable reports whether a scope means anything to this server: one that is
+// mistyped would be missed only when its application asks.
+func grantable(text string) bool {
+	r, err := scope.Parse(text)
+	return err == nil && len(r.Unknown) == 0
 }
 
 // wideScope: every type of record of more than one patient, or changing every
