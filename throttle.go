@@ -23,6 +23,9 @@ type Rate struct {
 // and looks at nothing else of them, so that what it does tells nothing about
 // what is stored.
 type throttle struct {
+	// mu makes a reservation and taking it back one: a reservation that comes
+	// between them would make the first one's return worth less than it cost.
+	mu               sync.Mutex
 	clients, persons *buckets
 	own              *buckets // of clients that have a rate of their own
 	rateOf           func(issuer, client string) int
@@ -41,22 +44,22 @@ func newThrottle(client, person Rate, rateOf func(issuer, client string) int) *t
 	return t
 }
 
-// client is a client's own bucket, or the one that all have alike.
-func (t *throttle) client(issuer, client string, now time.Time) *rate.Reservation {
+// client is a client's own bucket, or one as all have alike; nil for no limit.
+func (t *throttle) client(issuer, client string, now time.Time) *rate.Limiter {
 	name := issuer + "\x00" + client
 	if t.rateOf == nil {
-		return t.clients.reserve(name, now)
+		return t.clients.of(name)
 	}
 	own := t.rateOf(issuer, client)
 	if own <= 0 {
-		return t.clients.reserve(name, now)
+		return t.clients.of(name)
 	}
 	l := t.own.at(name, Rate{PerSecond: own})
 	if l.Limit() != rate.Limit(own) { // registered anew
 		l.SetLimitAt(now, rate.Limit(own))
 		l.SetBurstAt(now, Rate{PerSecond: own}.burst())
 	}
-	return l.ReserveN(now, 1)
+	return l
 }
 
 // burst is how many at once.
@@ -78,28 +81,38 @@ func (t *throttle) take(who gate.Identity, now time.Time) error {
 	if client == "" {
 		client = who.Subject
 	}
-	taken := []*rate.Reservation{t.client(who.Issuer, client, now)}
+	from := [2]*rate.Limiter{t.client(who.Issuer, client, now)}
 	// Whoever has no record here is a system, and counts as a client alone.
 	if who.FHIRUser != "" || who.Patient != "" {
-		taken = append(taken, t.persons.reserve(who.Issuer+"\x00"+who.Subject, now))
+		from[1] = t.persons.of(who.Issuer + "\x00" + who.Subject)
 	}
-	wait := time.Duration(0)
-	for _, r := range taken {
-		if r != nil {
-			wait = max(wait, r.DelayFrom(now))
-		}
-	}
+	wait := t.reserve(from, now)
 	if wait == 0 {
 		return nil
-	}
-	for _, r := range taken {
-		if r != nil {
-			r.CancelAt(now)
-		}
 	}
 	p := fhir.NewProblem(fhir.Throttled, "too many requests in a short time")
 	p.RetryAfter = int(math.Ceil(wait.Seconds()))
 	return p
+}
+
+// reserve takes one from each, or from none and says how long until it could.
+func (t *throttle) reserve(from [2]*rate.Limiter, now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var taken [2]*rate.Reservation
+	wait := time.Duration(0)
+	for i, l := range from {
+		if l != nil {
+			taken[i] = l.ReserveN(now, 1)
+			wait = max(wait, taken[i].DelayFrom(now))
+		}
+	}
+	for _, r := range taken {
+		if r != nil && wait > 0 {
+			r.CancelAt(now)
+		}
+	}
+	return wait
 }
 
 // buckets are token buckets by name. The one unused for longest is forgotten for
@@ -127,11 +140,12 @@ func newBuckets(r Rate, size int) *buckets {
 	return &buckets{rate: r, size: size, byName: map[string]*lru.Element{}, order: lru.New()}
 }
 
-func (b *buckets) reserve(name string, now time.Time) *rate.Reservation {
+// of is a name's bucket; nil where there is no limit.
+func (b *buckets) of(name string) *rate.Limiter {
 	if b == nil {
 		return nil
 	}
-	return b.at(name, b.rate).ReserveN(now, 1)
+	return b.at(name, b.rate)
 }
 
 // at is the bucket of a name, with a rate if it is a new one.

@@ -3,6 +3,7 @@ package firebreak
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,18 +59,17 @@ func TestThrottleIsOffByDefault(t *testing.T) {
 func TestThrottleRemembersSoManyAndNoMore(t *testing.T) {
 	now := time.Unix(0, 0)
 	b := newBuckets(Rate{PerSecond: 1, Burst: 1}, 2)
-	b.reserve("a", now)
-	b.reserve("b", now)
-	b.reserve("a", now)
-	b.reserve("c", now) // b goes
+	for _, name := range []string{"a", "b", "a", "c"} { // b goes
+		b.of(name).AllowN(now, 1)
+	}
 	for n := range 1000 {
-		b.reserve("a", now)
-		b.reserve(fmt.Sprint(n), now)
+		b.of("a")
+		b.of(fmt.Sprint(n))
 	}
 	if len(b.byName) != 2 || b.order.Len() != 2 {
 		t.Errorf("%d remembered, want 2", len(b.byName))
 	}
-	if b.reserve("a", now).DelayFrom(now) == 0 {
+	if b.of("a").AllowN(now, 1) {
 		t.Error("who asks all the time is forgotten")
 	}
 }
@@ -104,5 +104,33 @@ func TestAClientMayHaveARateOfItsOwn(t *testing.T) {
 	now = now.Add(time.Second)
 	if n := taken("slow"); n != 30 {
 		t.Errorf("taken %d a second, want 30", n)
+	}
+}
+
+// TestRequestsRefusedTogetherCountForNothing: however many at once are refused,
+// nobody waits for longer because of them: not who sent them, and not another
+// person at the same application.
+func TestRequestsRefusedTogetherCountForNothing(t *testing.T) {
+	start := time.Unix(0, 0)
+	th := newThrottle(Rate{PerSecond: 1, Burst: 20}, Rate{PerSecond: 1, Burst: 10}, nil)
+	anna := gate.Identity{Issuer: "i", Subject: "anna", ClientID: "app", FHIRUser: "Practitioner/anna"}
+	ben := anna
+	ben.Subject = "ben"
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20_000 {
+				_ = th.take(anna, start)
+			}
+		})
+	}
+	all.Wait()
+	for range 10 {
+		if err := th.take(ben, start); err != nil {
+			t.Fatal("another person is refused what the application has left")
+		}
+	}
+	if err := th.take(anna, start.Add(time.Second)); err != nil {
+		t.Error("who asked in vain waits for longer than a second")
 	}
 }
