@@ -232,7 +232,7 @@ func (v *Verifier) described(ctx context.Context, issuer *trusted, raw string, h
 	if err != nil {
 		return entry{}, err
 	}
-	if strings.EqualFold(answer.Field("token_type").Text(), string(DPoP)) && tok.Type != DPoP {
+	if saysDPoP(answer) && tok.Type != DPoP {
 		return entry{}, invalidToken(badConfirmation)
 	}
 	if err := inTime(&tok, v.clock.Now(), issuer.Leeway); err != nil {
@@ -245,8 +245,8 @@ func (v *Verifier) described(ctx context.Context, issuer *trusted, raw string, h
 	return entry{token: tok, issuer: issuer, set: set, asked: asked}, nil
 }
 
-// confirmed asks about a token that was verified. The answer may add nothing and
-// must speak of the same token.
+// confirmed asks about a token that was verified. The answer may add nothing but
+// what the token is bound to, and must speak of the same token.
 func (v *Verifier) confirmed(ctx context.Context, e entry, raw string, hash [32]byte) (entry, error) {
 	e.asked = v.clock.Now()
 	answer, err := e.issuer.asker.ask(ctx, raw, hash)
@@ -258,5 +258,29 @@ func (v *Verifier) confirmed(ctx context.Context, e entry, raw string, hash [32]
 			return entry{}, invalidToken(otherToken)
 		}
 	}
+	// An issuer may say only here that the token is bound (RFC 8705 section 3.2, RFC
+	// 9449 section 6.2): that holds. One that says another thing than the token
+	// speaks of another token.
+	r := reader{root: answer}
+	bound := r.confirmation()
+	switch none := (Confirmation{}); {
+	case r.why != "":
+		return entry{}, invalidToken(r.why)
+	case bound != none && e.token.Confirmation != none && bound != e.token.Confirmation:
+		return entry{}, invalidToken(otherToken)
+	case bound != none:
+		e.token.Confirmation = bound
+	}
+	if e.token.Confirmation.Key != "" {
+		e.token.Type = DPoP
+	}
+	if saysDPoP(answer) && e.token.Type != DPoP {
+		return entry{}, invalidToken(badConfirmation)
+	}
 	return e, nil
+}
+
+// saysDPoP: token_type (RFC 7662 section 2.2, RFC 9449 section 5).
+func saysDPoP(answer fhirjson.Node) bool {
+	return strings.EqualFold(answer.Field("token_type").Text(), string(DPoP))
 }
