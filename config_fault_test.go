@@ -54,6 +54,9 @@ func TestWhatIsWrittenWronglyIsNamedByItsKey(t *testing.T) {
 		{"number for a section", yaml + "limits: 3\n", "limits: must be a section"},
 		{"number for a text", yaml + "tenant: 3\n", "tenant: must be a text"},
 		{"text for yes or no", yaml + "    plain_loopback: maybe\n", "issuers[0].plain_loopback: must be true or false"},
+		{"role that a provider would give for good", yaml + "smart: {enabled: true, roles: {just_in_time: [break-glass]}, providers: [{id: i, name: n, issuer: \"https://op\", client_id: c, " +
+			"client_secret_file: secret, rules: {roles: {claim: r, map: [{from: a, to: nurse}, {from: b, to: break-glass}]}}}]}\n",
+			"smart.providers[0].rules.roles.map[1].to: is in smart.roles.just_in_time"},
 		{"text for a list", yaml + "hosts: a\n", "hosts: must be a list"},
 		{"ratio over the transport's", yaml + "limits: {gzip_ratio: 101}\n", "limits.gzip_ratio: must be 1 to 100"},
 		{"small header", yaml + "limits: {header: 4}\n", "limits.header: must be 256 to 32768"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -176,6 +177,11 @@ func (c *Config) checkSmart(fault faultFunc) {
 		p.Check(func(key, format string, args ...any) {
 			fault(fmt.Sprintf("smart.providers[%d].%s", n, key), format, args...)
 		})
+		for m, pair := range p.Rules.Roles.Map {
+			if slices.Contains(s.Roles.JustInTime, pair.To) {
+				fault(fmt.Sprintf("smart.providers[%d].rules.roles.map[%d].to", n, m), "is in smart.roles.just_in_time: a provider's word gives roles without a reason and without an end")
+			}
+		}
 		checkSecret(fault, fmt.Sprintf("smart.providers[%d].client_secret_file", n), p.ClientSecretFile, false)
 		checkSecret(fault, fmt.Sprintf("smart.providers[%d].private_key_file", n), p.PrivateKeyFile, false)
 	}
