@@ -47,15 +47,15 @@ func (s *Server) providers() (buttons []ui.Provider) {
 }
 
 // leads are where the forms of a page may lead, besides to us: where the page
-// says, and to the other providers. Browsers hold the redirect that answers a form
-// to it, and every page of somebody signed in has a form that signs them out, there
-// too.
+// says, and to where the other providers sign people in and out, by what they
+// publish. Browsers hold the redirect that answers a form to it, and every page of
+// somebody signed in has a form that signs them out, there too.
 func (s *Server) leads(of []string) []string {
 	if s.opt.Federation == nil {
 		return of
 	}
-	for _, issuer := range s.opt.Federation.Issuers() {
-		if source, ok := ui.FormAction(issuer); ok && !slices.Contains(of, source) {
+	for _, uri := range s.opt.Federation.Leads() {
+		if source, ok := ui.FormAction(uri); ok && !slices.Contains(of, source) {
 			of = append(of, source)
 		}
 	}

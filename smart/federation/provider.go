@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -71,8 +72,9 @@ type provider struct {
 	client   *http.Client
 	clock    clock.Clock
 
-	mu    sync.Mutex
-	found *found
+	mu    sync.Mutex // held while the provider is asked
+	found atomic.Pointer[found]
+	look  look
 }
 
 // found is what a provider publishes about itself.
@@ -177,18 +179,18 @@ func (f *Federation) provider(id string) (*provider, error) {
 func (p *provider) discover(ctx context.Context) (*found, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.clock.Now()
-	if p.found != nil && within(now, p.found.at, fresh) {
-		return p.found, nil
+	now, held := p.clock.Now(), p.found.Load()
+	if held != nil && within(now, held.at, fresh) {
+		return held, nil
 	}
 	// It is read for all, so that it must not end with the one who asked first.
 	f, err := p.read(oidc.ClientContext(context.WithoutCancel(ctx), p.client))
 	if err == nil {
-		p.found = f
+		p.found.Store(f)
 		return f, nil
 	}
-	if p.found != nil && within(now, p.found.at, stale) {
-		return p.found, nil
+	if held != nil && within(now, held.at, stale) {
+		return held, nil
 	}
 	return nil, unavailable(err)
 }

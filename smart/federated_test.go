@@ -1,0 +1,166 @@
+package smart_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"firebreak/smart"
+	"firebreak/smart/client"
+	"firebreak/smart/federation"
+	"firebreak/transport"
+)
+
+// elsewhere is another OpenID provider, at which one person is signed in.
+type elsewhere struct {
+	w      *world
+	server *httptest.Server
+	key    *ecdsa.PrivateKey
+	nonce  string
+
+	// What a test may change.
+	publishes map[string]any // members of its discovery document
+	claims    map[string]any // of its ID tokens
+}
+
+// elsewhere makes the provider "clinic" one of the world's.
+func (w *world) elsewhere(change func(*federation.Config)) *elsewhere {
+	w.t.Helper()
+	key, err := ecdsa.GenerateKey(p256, rand.Reader)
+	must(w.t, err)
+	p := &elsewhere{w: w, key: key, publishes: map[string]any{}, claims: map[string]any{"sub": "dora", "fhirUser": "Practitioner/dora", "roles": []string{"doctor"}}}
+	p.server = httptest.NewServer(p)
+	w.t.Cleanup(p.server.Close)
+	file := filepath.Join(w.t.TempDir(), "secret")
+	must(w.t, os.WriteFile(file, []byte("hush"), 0o600))
+	c := federation.Config{ID: "clinic", Name: "Clinic", Issuer: p.server.URL, ClientID: "us", ClientSecretFile: file, PlainLoopback: true,
+		Rules: federation.Rules{Roles: federation.Values{Claim: "roles", Map: []federation.Pair{{From: "doctor", To: "physician"}}},
+			ACR: federation.Values{Map: []federation.Pair{{From: "strong", To: federation.ACR2}, {From: "key", To: federation.ACR3}}}}}
+	if change != nil {
+		change(&c)
+	}
+	before := w.tune
+	w.tune = func(o *smart.Options) {
+		if before != nil {
+			before(o)
+		}
+		o.Federation, err = federation.New(federation.Options{Providers: []federation.Config{c}, Base: issuer, FHIRBases: []string{base}, Vault: o.Vault, Clock: w.clk,
+			Egress: http.DefaultTransport})
+		must(w.t, err)
+	}
+	return p
+}
+
+// ServeHTTP answers as a provider does; it takes every code.
+func (p *elsewhere) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	var out any
+	switch r.URL.Path {
+	case "/.well-known/openid-configuration":
+		doc := map[string]any{"issuer": p.server.URL, "authorization_endpoint": p.server.URL + "/authorize", "token_endpoint": p.server.URL + "/token",
+			"jwks_uri": p.server.URL + "/jwks"}
+		for name, v := range p.publishes {
+			doc[name] = v
+		}
+		out = doc
+	case "/jwks":
+		out = jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: p.key.Public(), KeyID: "k", Algorithm: "ES256"}}}
+	case "/token":
+		now := p.w.clk.Now().Unix()
+		claims := map[string]any{"iss": p.server.URL, "aud": "us", "iat": now, "exp": now + 300, "nonce": p.nonce, "auth_time": now}
+		for name, v := range p.claims {
+			claims[name] = v
+		}
+		out = map[string]any{"access_token": "access", "token_type": "Bearer", "id_token": p.signed(claims)}
+	default:
+		rw.WriteHeader(http.StatusNotFound)
+		return
+	}
+	rw.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(rw).Encode(out)
+}
+
+func (p *elsewhere) signed(claims map[string]any) string {
+	return (&key{p.key, "k", jose.ES256}).sign(p.w, claims, nil)
+}
+
+// from sends the browser there, and gives what was asked.
+func (p *elsewhere) from(at page) (asked url.Values) {
+	p.w.t.Helper()
+	there := at.submit("/signin/provider", "provider", "clinic")
+	u, err := url.Parse(there.to)
+	must(p.w.t, err)
+	asked = u.Query()
+	p.nonce = asked.Get("nonce")
+	p.w.secret(p.nonce, asked.Get("state"))
+	return asked
+}
+
+// comes is the browser that comes back with an answer; "" takes a parameter out.
+func (p *elsewhere) comes(b *browser, asked url.Values, pairs ...string) page {
+	p.w.t.Helper()
+	answer := form("code", "code", "state", asked.Get("state"))
+	for i := 0; i < len(pairs); i += 2 {
+		if answer.Set(pairs[i], pairs[i+1]); pairs[i+1] == "" {
+			answer.Del(pairs[i])
+		}
+	}
+	return b.open(issuer + "/signin/clinic/callback?" + answer.Encode())
+}
+
+// signIn is the whole way, from a page with the provider's button.
+func (p *elsewhere) signIn(at page) page {
+	p.w.t.Helper()
+	return p.comes(at.b, p.from(at))
+}
+
+// says is a logout token of the provider, posted by it.
+func (p *elsewhere) says(n *node, claims map[string]any) smart.Answer {
+	p.w.t.Helper()
+	now := p.w.clk.Now().Unix()
+	all := map[string]any{"iss": p.server.URL, "aud": "us", "iat": now, "exp": now + 120, "jti": text(9),
+		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}}
+	for name, v := range claims {
+		all[name] = v
+	}
+	return n.serve(transport.WebRequest{Method: "POST", Path: "/auth/signin/clinic/logout", ContentType: "application/x-www-form-urlencoded",
+		Body: []byte(form("logout_token", p.signed(all)).Encode())})
+}
+
+// formActions are the sources that forms of a page may lead to.
+func formActions(p page) string {
+	_, rest, _ := strings.Cut(p.answer.Reply.Policy, "form-action ")
+	rest, _, _ = strings.Cut(rest, ";")
+	return rest
+}
+
+// A browser holds the redirect that answers a form to the page's policy: it must
+// let the person through to where the provider really is, and nowhere else.
+func TestPagesLetFormsLeadToTheProviderAndNowhereElse(t *testing.T) {
+	w := newWorld(t)
+	p := w.elsewhere(nil)
+	p.publishes["authorization_endpoint"] = "https://login.clinic.example/authorize"
+	p.publishes["end_session_endpoint"] = "https://bye.clinic.example/end"
+	n := w.node()
+	a := n.register(client.Client{})
+	at := a.start(n.browser())
+	if got, want := formActions(at), "'self' https://app.example https://login.clinic.example https://bye.clinic.example"; got != want {
+		t.Errorf("the sign-in page's forms may lead to %s, want %s", got, want)
+	}
+	p.signIn(at)
+	account := at.b.open(issuer + "/account")
+	if got, want := formActions(account), "'self' https://login.clinic.example https://bye.clinic.example"; got != want {
+		t.Errorf("the account page's forms may lead to %s, want %s", got, want)
+	}
+	if out := account.submit("/signout"); !strings.HasPrefix(out.to, "https://bye.clinic.example/end?") {
+		t.Errorf("signing out leads to %q", out.to)
+	}
+}
