@@ -125,8 +125,8 @@ func (s *Server) comeBack(ctx context.Context, req transport.WebRequest, id stri
 	if err != nil {
 		return s.troublePage(err)
 	}
-	if len(e.Value.ACR) > 0 && !s.reaches(there.ACR, e.Value.ACR) {
-		return s.refuse(ctx, e, bad("unmet_authentication_requirements", "the sign-in elsewhere was not as strong as is asked"))
+	if a, ok := s.strongEnough(ctx, req, e, account, there.ACR); !ok {
+		return a.with(personEvent(event))
 	}
 	p, err := s.person(ctx, string(account.ID))
 	if err != nil {
@@ -147,6 +147,29 @@ func (s *Server) comeBack(ctx context.Context, req transport.WebRequest, id stri
 	e.Value.Signed, e.Value.Half, e.Value.Raises = true, "", ""
 	return s.keepFlow(ctx, req, e, cookie).with(left...).with(personEvent(event),
 		Event{What: "signed-in", Person: p.ID, FHIRUser: p.FHIRUser, Organization: p.Organization, Roles: p.Roles, Client: e.Value.Client, Why: "at a provider"})
+}
+
+func tooWeakThere() *problem {
+	return bad("unmet_authentication_requirements", "the sign-in elsewhere was not as strong as is asked")
+}
+
+// factorMissingThere is for who must show two factors and did not, elsewhere.
+func (s *Server) factorMissingThere(req transport.WebRequest, e vault.Entry[flow]) Answer {
+	return s.page(http.StatusForbidden, &ui.Message{Title: "A second factor is needed", Text: "Your account here takes two factors to sign in, and the other place did not ask you for a second one, or does not say so.",
+		Hint: "Ask those who run this site.", Error: true, Visit: req.Visit, Link: s.prefix + "/flow?id=" + e.Name, LinkText: "Sign in another way"})
+}
+
+// strongEnough reports whether a sign-in elsewhere was as strong as the application
+// asks, and as the account itself must be proved.
+func (s *Server) strongEnough(ctx context.Context, req transport.WebRequest, e vault.Entry[flow], account person.Account, acr string) (Answer, bool) {
+	if len(e.Value.ACR) > 0 && !s.reaches(acr, e.Value.ACR) {
+		return s.refuse(ctx, e, tooWeakThere()), false
+	}
+	if !s.opt.People.NeedsSecondFactor(account) || s.reaches(acr, []string{ACRTwoFactors}) {
+		return Answer{}, true
+	}
+	return s.factorMissingThere(req, e).with(
+		Event{What: "sign-in-refused", Failed: true, Person: string(account.ID), Client: e.Value.Client, Why: "the provider tells of no second factor"}), false
 }
 
 func (s *Server) failedThere(req transport.WebRequest, e vault.Entry[flow], event Event) Answer {

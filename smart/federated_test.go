@@ -164,3 +164,33 @@ func TestPagesLetFormsLeadToTheProviderAndNowhereElse(t *testing.T) {
 		t.Errorf("signing out leads to %q", out.to)
 	}
 }
+
+// Roles whose holders must sign in with two factors are no less so for people who
+// sign in elsewhere.
+func TestWhoMustHaveTwoFactorsMustHaveThemElsewhereToo(t *testing.T) {
+	w := newWorld(t)
+	w.second = []string{"physician"}
+	p := w.elsewhere(nil)
+	n := w.node()
+	a := n.register(client.Client{})
+	for _, c := range []struct {
+		name string
+		acr  any
+		in   bool
+	}{{"it says nothing", nil, false}, {"a class that means nothing here", "gold", false}, {"two factors", "strong", true}, {"a passkey", "key", true}} {
+		p.claims["acr"] = c.acr
+		b := n.browser()
+		got := p.signIn(a.start(b))
+		if in := b.cookies["__Host-session"] != ""; in != c.in || !in && (got.answer.Reply.Status != 403 || !strings.Contains(got.text, "two factors")) {
+			t.Errorf("%s: signed in %t, want %t: %d %s", c.name, in, c.in, got.answer.Reply.Status, got.text)
+		}
+	}
+	// Who holds no such role needs none.
+	p.claims["sub"], p.claims["roles"], p.claims["acr"] = "paula", nil, nil
+	p.claims["fhirUser"] = "Patient/p1"
+	b := n.browser()
+	p.signIn(a.start(b))
+	if b.cookies["__Host-session"] == "" {
+		t.Error("a patient is asked for two factors")
+	}
+}

@@ -53,6 +53,8 @@ type world struct {
 	log   *logbook
 	chart *chart
 	tune  func(*smart.Options)
+	// second are the roles that take two factors.
+	second []string
 
 	mu      sync.Mutex
 	events  []smart.Event
@@ -126,7 +128,7 @@ func (w *world) node() *node {
 	auth, err := client.NewAuthenticator(n.clients)
 	must(w.t, err)
 	n.people, err = person.New(n.vault, w.clk, w.box, person.Options{Cost: person.Cost{Memory: 64, Time: 1, Threads: 1}, Origin: origin, PeerBurst: 1000,
-		ClinicalRoles: []string{"physician"}, JustInTime: []string{"break-glass"}, SelfService: []string{"break-glass"},
+		ClinicalRoles: []string{"physician"}, SecondFactor: w.second, JustInTime: []string{"break-glass"}, SelfService: []string{"break-glass"},
 		Link: func(_ person.Purpose, token string) string { return issuer + "/#" + token }})
 	must(w.t, err)
 	w.t.Cleanup(func() { must(w.t, n.people.Close()) })

@@ -48,6 +48,11 @@ func (d *Directory) Linked(ctx context.Context, provider, issuer, subject string
 	return Account{}, Event{}, fmt.Errorf("link an account: %w too often", vault.ErrChanged)
 }
 
+// NeedsSecondFactor reports whether who signs in to an account must show two
+// factors: by its own word or by a role it holds now. Where another directory asks
+// for them, it must have.
+func (d *Directory) NeedsSecondFactor(a Account) bool { return d.mustEnrol(a) }
+
 func (d *Directory) refresh(ctx context.Context, id ID, s Source, p Profile) (Account, Event, error) {
 	e, err := d.load(ctx, id)
 	if err != nil {
