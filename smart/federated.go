@@ -105,7 +105,8 @@ func (s *Server) comeBack(ctx context.Context, req transport.WebRequest, id stri
 	switch {
 	case lost != nil:
 		return s.orLost(req, lost)
-	case errors.Is(err, federation.ErrCancelled):
+	case errors.Is(err, federation.ErrCancelled): // by the person, or by a provider that has no place for them here
+		e.Value.Notice = "You were not signed in at the other place: the sign-in was cancelled there, or you have no access to this site."
 		return s.proceed(ctx, req, e) // they may sign in another way
 	case errors.As(err, &refused):
 		s.log.Warn("a sign-in elsewhere was refused", "visit", req.Visit, "provider", id, "why", refused.Why)

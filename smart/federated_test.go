@@ -194,3 +194,17 @@ func TestWhoMustHaveTwoFactorsMustHaveThemElsewhereToo(t *testing.T) {
 		t.Error("a patient is asked for two factors")
 	}
 }
+
+// Some providers say access_denied of a person that has no access to us: the page
+// that asks again must say that something was wrong.
+func TestWhoWasTurnedAwayElsewhereIsTold(t *testing.T) {
+	w := newWorld(t)
+	p := w.elsewhere(nil)
+	n := w.node()
+	at := n.register(client.Client{}).start(n.browser())
+	asked := p.from(at)
+	got := p.comes(at.b, asked, "code", "", "error", "access_denied")
+	if !got.has("/signin/provider") || !strings.Contains(got.text, "not signed in") {
+		t.Errorf("%d %s", got.answer.Reply.Status, got.text)
+	}
+}
