@@ -194,7 +194,7 @@ func (s *Server) toldOfLogout(ctx context.Context, req transport.WebRequest, id 
 	case err != nil:
 		return s.trouble(err).answer()
 	}
-	all, err := sessions.All(ctx, s.vault, upstreamTag(id, out.SessionID, out.Subject))
+	all, err := s.upstream(ctx, id, out)
 	if err != nil {
 		return s.trouble(err).answer()
 	}
@@ -207,6 +207,23 @@ func (s *Server) toldOfLogout(ctx context.Context, req transport.WebRequest, id 
 		}
 	}
 	return done
+}
+
+// upstream are the sessions that a logout there is about: the one it names, or all
+// of the person's. Where ID tokens said no sid it cannot be told which session of
+// the person it was, so that those end too.
+func (s *Server) upstream(ctx context.Context, id string, out federation.Logout) ([]vault.Entry[session], error) {
+	all, err := sessions.All(ctx, s.vault, upstreamTag(id, out.SessionID, out.Subject))
+	if err != nil || out.SessionID == "" || out.Subject == "" {
+		return all, err
+	}
+	theirs, err := sessions.All(ctx, s.vault, upstreamTag(id, "", out.Subject))
+	for _, x := range theirs {
+		if x.Value.Upstream == "" {
+			all = append(all, x)
+		}
+	}
+	return all, err
 }
 
 // upstreamTag finds sessions by what a provider calls them: one session, or all

@@ -208,3 +208,31 @@ func TestWhoWasTurnedAwayElsewhereIsTold(t *testing.T) {
 		t.Errorf("%d %s", got.answer.Reply.Status, got.text)
 	}
 }
+
+// A provider's logout token may name a session of which its ID tokens said nothing.
+func TestALogoutThereEndsSessionsWhoseNameWasNotTold(t *testing.T) {
+	w := newWorld(t)
+	p := w.elsewhere(nil)
+	n := w.node()
+	a := n.register(client.Client{})
+	in := func(sid any, sub string) *browser {
+		p.claims["sid"], p.claims["sub"] = sid, sub
+		b := n.browser()
+		p.signIn(a.start(b))
+		return b
+	}
+	lives := func(b *browser) bool { return !b.open(issuer + "/account").has("/signin/provider") }
+	unnamed, named, other := in(nil, "dora"), in("s2", "dora"), in(nil, "otto")
+	if got := p.says(n, map[string]any{"sub": "dora", "sid": "s1"}); got.Reply.Status != 200 {
+		t.Fatalf("%d %s", got.Reply.Status, got.Reply.Body)
+	}
+	for _, c := range []struct {
+		name string
+		b    *browser
+		want bool
+	}{{"one without a name", unnamed, false}, {"one of another name", named, true}, {"another person's", other, true}} {
+		if got := lives(c.b); got != c.want {
+			t.Errorf("%s lives: %t, want %t", c.name, got, c.want)
+		}
+	}
+}
