@@ -73,8 +73,11 @@ func (s *Server) goAway(ctx context.Context, req transport.WebRequest) Answer {
 		return s.orLost(req, err)
 	}
 	ask := federation.Ask{Fresh: e.Value.wantsFresh(), Login: e.Value.Hint}
-	if len(e.Value.ACR) > 0 {
-		ask.ACR = e.Value.ACR[0]
+	for _, class := range acrs { // the weakest of those that would do
+		if slices.Contains(e.Value.ACR, class) {
+			ask.ACR = class
+			break
+		}
 	}
 	to, err := s.opt.Federation.Begin(ctx, f["provider"], federation.Flow{ID: e.Name, Secret: req.Cookies[flowPrefix+e.Name]}, ask)
 	switch {
@@ -101,20 +104,11 @@ func (s *Server) comeBack(ctx context.Context, req transport.WebRequest, id stri
 	}
 	of, there, err := s.opt.Federation.Finish(ctx, id, func(flow string) string { return req.Cookies[flowPrefix+flow] }, params)
 	e, lost := s.flowOf(ctx, req, of)
-	var refused *federation.Refused
-	switch {
-	case lost != nil:
+	if lost != nil {
 		return s.orLost(req, lost)
-	case errors.Is(err, federation.ErrCancelled): // by the person, or by a provider that has no place for them here
-		e.Value.Notice = "You were not signed in at the other place: the sign-in was cancelled there, or you have no access to this site."
-		return s.proceed(ctx, req, e) // they may sign in another way
-	case errors.As(err, &refused):
-		s.log.Warn("a sign-in elsewhere was refused", "visit", req.Visit, "provider", id, "why", refused.Why)
-		return s.failedThere(req, e, Event{What: "sign-in-refused", Failed: true, Client: e.Value.Client, Why: "the provider's answer is not accepted"})
-	case errors.Is(err, federation.ErrUnavailable):
-		return s.elsewherePage(req, err)
-	case err != nil:
-		return s.troublePage(err)
+	}
+	if err != nil {
+		return s.notSignedIn(ctx, req, id, e, err)
 	}
 	account, event, err := s.opt.People.Linked(ctx, id, there.Issuer, there.Subject, person.Profile{Display: there.Name, Email: there.Email,
 		EmailVerified: there.EmailVerified, FHIRUser: there.FHIRUser, Organization: there.Organization, Roles: there.Roles})
@@ -148,6 +142,26 @@ func (s *Server) comeBack(ctx context.Context, req transport.WebRequest, id stri
 	e.Value.Signed, e.Value.Half, e.Value.Raises = true, "", ""
 	return s.keepFlow(ctx, req, e, cookie).with(left...).with(personEvent(event),
 		Event{What: "signed-in", Person: p.ID, FHIRUser: p.FHIRUser, Organization: p.Organization, Roles: p.Roles, Client: e.Value.Client, Why: "at a provider"})
+}
+
+// notSignedIn goes on after a provider, or what came from there, signed nobody in.
+func (s *Server) notSignedIn(ctx context.Context, req transport.WebRequest, id string, e vault.Entry[flow], err error) Answer {
+	var refused *federation.Refused
+	switch {
+	case errors.Is(err, federation.ErrCancelled): // by the person, or by a provider that has no place for them here
+		e.Value.Notice = "You were not signed in at the other place: the sign-in was cancelled there, or you have no access to this site."
+		return s.proceed(ctx, req, e) // they may sign in another way
+	case errors.Is(err, federation.ErrUnmet) && len(e.Value.ACR) > 0:
+		return s.refuse(ctx, e, tooWeakThere())
+	case errors.Is(err, federation.ErrUnmet):
+		return s.factorMissingThere(req, e)
+	case errors.As(err, &refused):
+		s.log.Warn("a sign-in elsewhere was refused", "visit", req.Visit, "provider", id, "why", refused.Why)
+		return s.failedThere(req, e, Event{What: "sign-in-refused", Failed: true, Client: e.Value.Client, Why: "the provider's answer is not accepted"})
+	case errors.Is(err, federation.ErrUnavailable):
+		return s.elsewherePage(req, err)
+	}
+	return s.troublePage(err)
 }
 
 func tooWeakThere() *problem {

@@ -236,3 +236,34 @@ func TestALogoutThereEndsSessionsWhoseNameWasNotTold(t *testing.T) {
 		}
 	}
 }
+
+// What would do is asked for at the provider, the weakest of it; and when it falls
+// short, or the provider says that it cannot be, the application is told.
+func TestAProviderIsAskedForTheWeakestThatWouldDo(t *testing.T) {
+	w := newWorld(t)
+	p := w.elsewhere(nil)
+	a := w.node().register(client.Client{})
+	for _, c := range []struct{ wanted, asked string }{
+		{"urn:firebreak:acr:2", "strong"},
+		{"urn:firebreak:acr:3", "key"},
+		{"urn:firebreak:acr:3 urn:firebreak:acr:2", "strong"},
+		{"urn:elsewhere urn:firebreak:acr:3", "key"},
+		{"urn:elsewhere", ""},
+	} {
+		at := a.start(a.n.browser(), "acr_values", c.wanted)
+		asked := p.from(at)
+		if got := asked.Get("acr_values"); got != c.asked {
+			t.Errorf("%s: the provider is asked for %q, want %q", c.wanted, got, c.asked)
+		}
+		p.claims["acr"] = c.asked
+		in := p.comes(at.b, asked)
+		if weak := in.to != ""; weak != (c.asked == "") {
+			t.Errorf("%s: the browser is sent to %q", c.wanted, in.to)
+		}
+		at = a.start(a.n.browser(), "acr_values", c.wanted)
+		back := p.comes(at.b, p.from(at), "code", "", "error", "unmet_authentication_requirements").back()
+		if back.Get("error") != "unmet_authentication_requirements" || back.Get("state") != a.state {
+			t.Errorf("%s: the application is told %v", c.wanted, back)
+		}
+	}
+}

@@ -163,6 +163,7 @@ func TestForgedAnswersAreRefused(t *testing.T) {
 			v.Set("iss", "https://other.example")
 		}, "iss is missing, or of another"},
 		{"an error", parameter("error", "invalid_scope"), "answers with an error"},
+		{"not as strongly as was asked", parameter("error", "unmet_authentication_requirements"), federation.ErrUnmet},
 		{"busy", parameter("error", "temporarily_unavailable"), federation.ErrUnavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -307,15 +308,22 @@ func TestAStepUpAsksForClassesThatWouldDo(t *testing.T) {
 	f := newForger(t)
 	change := func(c *federation.Config) {
 		c.ACRValues = []string{"usual"}
-		c.Rules.ACR.Map = []federation.Pair{{From: "pwd", To: federation.ACR1}, {From: "otp", To: federation.ACR2}, {From: "key", To: federation.ACR3}}
+		c.Rules.ACR.Map = []federation.Pair{{From: "key", To: federation.ACR3}, {From: "sms", To: federation.ACR2}, {From: "pwd", To: federation.ACR1},
+			{From: "otp", To: federation.ACR2}, {From: "hardware", To: federation.ACR3}}
 	}
+	// The weakest that would do and no others: of a list some providers take the
+	// weakest, and some take no list.
 	for need, want := range map[string]string{
-		"": "usual", federation.ACR1: "usual pwd otp key", federation.ACR2: "usual otp key", federation.ACR3: "usual key",
+		"": "usual", federation.ACR1: "pwd", federation.ACR2: "sms otp", federation.ACR3: "key hardware",
 	} {
 		asked, _ := f.begin(fed(t, change, f), "p0", "flow", federation.Ask{ACR: need})
 		if got := asked.Get("acr_values"); got != want {
 			t.Errorf("for %q: acr_values=%q, want %q", need, got, want)
 		}
+	}
+	none := func(c *federation.Config) { c.ACRValues = []string{"usual"} }
+	if asked, _ := f.begin(fed(t, none, f), "p0", "flow", federation.Ask{ACR: federation.ACR2}); asked.Get("acr_values") != "usual" {
+		t.Errorf("where no class would do: acr_values=%q, want the usual", asked.Get("acr_values"))
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,8 +37,7 @@ func pendings() vault.Kind[pending] { return vault.Of[pending]("federation-signi
 // Ask is what the sign-in must be like. The zero Ask is satisfied by anything.
 type Ask struct {
 	// ACR is the class of ours that is needed: the provider is asked for those of
-	// its classes that the rules map to this one or a higher. It may do less:
-	// look at Person.ACR.
+	// its classes that would do. It may do less: look at Person.ACR.
 	ACR string
 	// Fresh makes the provider ask the person again, whoever is signed in there;
 	// Finish refuses a person whom it did not ask.
@@ -100,16 +98,28 @@ func (f *Federation) Begin(ctx context.Context, id string, flow Flow, ask Ask) (
 	return p.oauth(found).AuthCodeURL(state, options...), nil
 }
 
-// classes are the provider's own that are to be asked for.
+// classes are the provider's own that are to be asked for: those of every sign-in;
+// or, where a class of ours is needed, those that the rules map to the lowest that
+// would do. The parameter is a list by preference, of which some providers take
+// the weakest, and others (Okta) no more than one: nothing that would not do may
+// stand in it, and nothing that need not.
 func (p *provider) classes(need string) []string {
-	out := slices.Clone(p.config.ACRValues)
 	if need == "" || or(p.config.Rules.ACR.Claim, "acr") != "acr" {
-		return out
+		return p.config.ACRValues
 	}
+	least := ""
+	var out []string
 	for _, pair := range p.config.Rules.ACR.Map {
-		if pair.To >= need && !slices.Contains(out, pair.From) {
-			out = append(out, pair.From)
+		switch {
+		case pair.To < need || least != "" && pair.To > least:
+			continue
+		case pair.To != least:
+			least, out = pair.To, nil
 		}
+		out = append(out, pair.From)
+	}
+	if len(out) == 0 {
+		return p.config.ACRValues
 	}
 	return out
 }

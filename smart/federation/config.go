@@ -30,8 +30,8 @@ type Config struct {
 	AssertionAudience string `koanf:"assertion_audience"`
 	// Scopes are asked for besides openid; none means profile and email.
 	Scopes []string `koanf:"scopes"`
-	// ACRValues are the provider's classes of authentication that are asked for
-	// always. When a step-up is needed, those of Rules.ACR that would do are.
+	// ACRValues are the provider's classes of authentication that every sign-in asks
+	// for. When a step-up is needed, those of Rules.ACR that would do are instead.
 	ACRValues []string `koanf:"acr_values"`
 	// Algorithms are those that tokens may be signed with; none means RS256, PS256
 	// and ES256.

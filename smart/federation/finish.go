@@ -28,7 +28,7 @@ const (
 // secret that this browser holds for a flow, "" when it holds none. The flow is
 // said with an error too, as soon as it is sure to be this browser's.
 //
-// Errors: ErrUnknown; ErrUnavailable; ErrCancelled; *Refused; others are ours.
+// Errors: ErrUnknown; ErrUnavailable; ErrCancelled; ErrUnmet; *Refused; others are ours.
 func (f *Federation) Finish(ctx context.Context, id string, secret func(flow string) string, params url.Values) (flow string, _ Person, _ error) {
 	p, err := f.provider(id)
 	if err != nil {
@@ -102,6 +102,8 @@ func (p *provider) answered(f *found, params url.Values) (string, error) {
 	case "":
 	case "access_denied":
 		return "", ErrCancelled
+	case "unmet_authentication_requirements":
+		return "", ErrUnmet
 	case "temporarily_unavailable", "server_error":
 		return "", unavailable(errors.New("it answers so itself"))
 	default:

@@ -29,6 +29,9 @@ var (
 	ErrUnavailable = errors.New("the provider is not available")
 	// ErrCancelled says that the person, or the provider, broke the sign-in off.
 	ErrCancelled = errors.New("the sign-in was cancelled at the provider")
+	// ErrUnmet says that the provider could not have the person sign in as strongly
+	// as was asked (OpenID Connect Core Error Code unmet_authentication_requirements 1.0).
+	ErrUnmet = errors.New("the sign-in at the provider could not be as strong as was asked")
 )
 
 const (
