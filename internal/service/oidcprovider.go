@@ -33,10 +33,17 @@ func (p *OIDCProvider) Issuer() string { return p.issuer }
 // StartOIDCProvider is the process's oidc-provider.
 func StartOIDCProvider(t testing.TB) *OIDCProvider {
 	t.Helper()
-	return the(t, "oidc-provider", startOIDCProvider)
+	return the(t, "oidc-provider", func() (*OIDCProvider, error) { return startOIDCProvider("") })
 }
 
-func startOIDCProvider() (*OIDCProvider, error) {
+// StartOktaShaped is the process's oidc-provider that keeps to what Okta's
+// documentation says of Okta: see node/provider.mjs. Roles are groups there.
+func StartOktaShaped(t testing.TB) *OIDCProvider {
+	t.Helper()
+	return the(t, "oidc-provider as Okta", func() (*OIDCProvider, error) { return startOIDCProvider("okta") })
+}
+
+func startOIDCProvider(shape string) (*OIDCProvider, error) {
 	where, err := modules()
 	if err != nil {
 		return nil, err
@@ -64,7 +71,7 @@ func startOIDCProvider() (*OIDCProvider, error) {
 	defer said.Close()
 	// Packages are looked for from the working directory when the program is an argument.
 	cmd := exec.Command(node, "--input-type=module", "--eval", providerScript)
-	cmd.Dir, cmd.Stdout, cmd.Env = where, out, append(os.Environ(), "FIREBREAK_ACCOUNTS="+string(accounts), "NODE_EXTRA_CA_CERTS="+trusted.CA)
+	cmd.Dir, cmd.Stdout, cmd.Env = where, out, append(os.Environ(), "FIREBREAK_ACCOUNTS="+string(accounts), "FIREBREAK_SHAPE="+shape, "NODE_EXTRA_CA_CERTS="+trusted.CA)
 	p, err := run(dir, cmd)
 	_ = out.Close()
 	if err != nil {
@@ -89,7 +96,7 @@ func providerAccounts() []object {
 	var out []object
 	for _, a := range People() {
 		claims := object{
-			"name": a.Given + " " + a.Family, "preferred_username": a.Login, "email": a.Email, "email_verified": true, "roles": a.Roles,
+			"name": a.Given + " " + a.Family, "preferred_username": a.Login, "email": a.Email, "email_verified": true, "roles": a.Roles, "groups": a.Roles,
 		}
 		for name, value := range map[string]string{"fhirUser": a.FHIRUser, "organization": a.Organization} {
 			if value != "" {

@@ -19,11 +19,37 @@ func TestDocumentationHoldsTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(page), -1)
-	if len(blocks) != 2 {
-		t.Fatalf("%d examples, want Keycloak's and Okta's", len(blocks))
+	all := documented(t, string(page))
+	if len(all) != 2 {
+		t.Fatalf("%d examples, want Keycloak's and Okta's", len(all))
 	}
-	for _, b := range blocks {
+	for _, c := range all {
+		c.Check(func(key, format string, args ...any) { t.Errorf("%s: "+format, append([]any{key}, args...)...) })
+	}
+	var tests strings.Builder
+	for _, f := range []string{"attack_test.go", "down_test.go", "logout_test.go", "claims_test.go", "fetch_test.go", "okta_test.go"} {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests.Write(text)
+	}
+	for _, name := range regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z]+)`").FindAllStringSubmatch(string(page), -1) {
+		if !strings.Contains(tests.String(), "func "+name[1]+"(") {
+			t.Errorf("the page names %s, which is not there", name[1])
+		}
+	}
+	for _, key := range regexp.MustCompile("koanf:\"([a-z_]+)\"").FindAllStringSubmatch(source(t, "config.go")+source(t, "rules.go"), -1) {
+		if !strings.Contains(string(page), key[1]) {
+			t.Errorf("the page does not tell of the key %s", key[1])
+		}
+	}
+}
+
+// documented are the providers of the page's examples.
+func documented(t *testing.T, page string) (all []federation.Config) {
+	t.Helper()
+	for _, b := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(page, -1) {
 		tree, err := yaml.Parser().Unmarshal([]byte(b[1]))
 		if err != nil {
 			t.Fatal(err)
@@ -41,26 +67,9 @@ func TestDocumentationHoldsTrue(t *testing.T) {
 		if err := d.Decode(tree); err != nil || len(out.Smart.Providers) != 1 {
 			t.Fatalf("%d providers: %v", len(out.Smart.Providers), err)
 		}
-		out.Smart.Providers[0].Check(func(key, format string, args ...any) { t.Errorf("%s: "+format, append([]any{key}, args...)...) })
+		all = append(all, out.Smart.Providers...)
 	}
-	var tests strings.Builder
-	for _, f := range []string{"attack_test.go", "down_test.go", "logout_test.go", "claims_test.go", "fetch_test.go"} {
-		text, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tests.Write(text)
-	}
-	for _, name := range regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z]+)`").FindAllStringSubmatch(string(page), -1) {
-		if !strings.Contains(tests.String(), "func "+name[1]+"(") {
-			t.Errorf("the page names %s, which is not there", name[1])
-		}
-	}
-	for _, key := range regexp.MustCompile("koanf:\"([a-z_]+)\"").FindAllStringSubmatch(source(t, "config.go")+source(t, "rules.go"), -1) {
-		if !strings.Contains(string(page), key[1]) {
-			t.Errorf("the page does not tell of the key %s", key[1])
-		}
-	}
+	return all
 }
 
 func source(t *testing.T, file string) string {

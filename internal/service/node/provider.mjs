@@ -5,6 +5,13 @@ import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
 import { Provider } from 'oidc-provider';
 
+// As Okta is: the issuer has a path, claims of scopes are at userinfo and custom
+// ones in ID tokens, an assertion is for the token endpoint and nothing else, and
+// acr is the one class that was asked for.
+const okta = process.env.FIREBREAK_SHAPE === 'okta';
+const prefix = okta ? '/oauth2/default' : '';
+const oktaClasses = ['urn:okta:loa:1fa:any', 'urn:okta:loa:2fa:any', 'phr', 'phrh'];
+
 const accounts = new Map(JSON.parse(process.env.FIREBREAK_ACCOUNTS).map((a) => [a.login, a]));
 
 const jwk = async (alg, kid) => {
@@ -15,19 +22,25 @@ const keys = [await jwk('RS256', 'rsa'), await jwk('ES256', 'ec')];
 
 const server = createServer();
 await new Promise((done) => server.listen(0, '127.0.0.1', done));
-const issuer = `http://127.0.0.1:${server.address().port}`;
+const issuer = `http://127.0.0.1:${server.address().port}${prefix}`;
 
 const provider = new Provider(issuer, {
   jwks: { keys },
   cookies: { keys: ['a key of tests'] },
-  acrValues: ['urn:example:password', 'urn:example:strong'],
+  acrValues: okta ? oktaClasses : ['urn:example:password', 'urn:example:strong'],
   claims: {
     acr: null, auth_time: null, sid: null,
-    openid: ['sub', 'fhirUser', 'roles', 'organization'],
+    openid: okta ? ['sub', 'fhirUser', 'groups'] : ['sub', 'fhirUser', 'roles', 'organization'],
     profile: ['name', 'preferred_username'],
     email: ['email', 'email_verified'],
   },
-  conformIdTokenClaims: false,
+  conformIdTokenClaims: okta,
+  ...(okta && {
+    routes: { authorization: '/v1/authorize', token: '/v1/token', jwks: '/v1/keys', userinfo: '/v1/userinfo', end_session: '/v1/logout' },
+    assertJwtClientAuthClaimsAndHeader: async (ctx, claims) => {
+      if (claims.aud !== `${issuer}/v1/token`) throw new Error('the audience is not the token endpoint');
+    },
+  }),
   // Logout tokens go to loopback here, which its own guard would not let them.
   fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
   clientBasedCORS: () => false,
@@ -46,7 +59,7 @@ const provider = new Provider(issuer, {
     },
   },
   extraClientMetadata: { properties: ['id', 'secret'] },
-  interactions: { url: (_, interaction) => `/sign-in/${interaction.uid}` },
+  interactions: { url: (_, interaction) => `${prefix}/sign-in/${interaction.uid}` },
   async findAccount(_, id) {
     const account = accounts.get(id);
     return account && { accountId: id, claims: () => ({ ...account.claims, sub: id }) };
@@ -80,12 +93,17 @@ async function signIn(req, res) {
   const account = accounts.get(form.get('login'));
   if (!account || account.password !== form.get('password')) return page(res, 401, 'No.');
   const asked = (details.params.acr_values || '').split(' ');
-  const acr = asked.includes('urn:example:strong') ? 'urn:example:strong' : 'urn:example:password';
+  let acr = asked.includes('urn:example:strong') ? 'urn:example:strong' : 'urn:example:password';
+  if (okta) acr = oktaClasses.find((c) => c === details.params.acr_values);
   return provider.interactionFinished(req, res, { login: { accountId: account.login, acr } });
 }
 
 const rest = provider.callback();
 server.on('request', (req, res) => {
+  if (prefix) { // what is below the issuer, as a server in front would hand it on
+    req.originalUrl = req.url;
+    req.url = req.url.startsWith(`${prefix}/`) ? req.url.slice(prefix.length) : '/nothing';
+  }
   if (!req.url.startsWith('/sign-in/')) return rest(req, res);
   return signIn(req, res).catch((err) => {
     console.error(err);
