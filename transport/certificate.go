@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -65,7 +66,7 @@ func (c Config) tls() (*tls.Config, error) {
 
 // certFiles is a certificate that is read again when its files change. A pair
 // that does not load, while it is being replaced for instance, leaves the last
-// one in use.
+// one in use; and so does one that is not valid now, as long as the last one is.
 type certFiles struct {
 	cert, key string
 	clock     clock.Clock
@@ -127,6 +128,14 @@ func (f *certFiles) read() error {
 	default:
 		return errors.New("certificate: the key must be ECDSA or Ed25519")
 	}
+	// What nobody accepts now must not take the place of what everybody does.
+	if now := f.clock.Now(); f.now != nil && inTime(f.now.Leaf, now) && !inTime(c.Leaf, now) {
+		return errors.New("certificate: the new one has expired, or is not valid yet")
+	}
 	f.now, f.seen = &c, seen
 	return nil
+}
+
+func inTime(c *x509.Certificate, now time.Time) bool {
+	return !now.Before(c.NotBefore) && !now.After(c.NotAfter)
 }

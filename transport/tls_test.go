@@ -96,8 +96,13 @@ func TestSessionsResume(t *testing.T) {
 func selfSigned(t testing.TB, key crypto.Signer, name string) tls.Certificate {
 	t.Helper()
 	now := clock.System{}.Now()
+	return validFor(t, key, name, now.Add(-time.Hour), now.Add(time.Hour))
+}
+
+func validFor(t testing.TB, key crypto.Signer, name string, from, until time.Time) tls.Certificate {
+	t.Helper()
 	tpl := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		SerialNumber: big.NewInt(clock.System{}.Now().UnixNano()), NotBefore: from, NotAfter: until,
 		DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
 	}
@@ -233,6 +238,17 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	later(3)
 	now.Advance(-time.Hour)
 	step("after the clock stepped back", "third")
+	at := now.Now()
+	for n, c := range []struct {
+		name        string
+		from, until time.Duration
+		want        string
+	}{{"over", -time.Hour, -time.Minute, "third"}, {"early", time.Minute, time.Hour, "third"}, {"fourth", -time.Hour, time.Hour, "fourth"}} {
+		store(t, validFor(t, p256(t), c.name, at.Add(c.from), at.Add(c.until)), certFile, keyFile)
+		later(4 + n)
+		now.Advance(time.Second)
+		step("after one that is "+c.name, c.want)
+	}
 	if !strings.Contains(r.log.String(), "certificate not reloaded") {
 		t.Error("the failed reload was not logged")
 	}
