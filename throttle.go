@@ -29,6 +29,9 @@ type throttle struct {
 	clients, persons *buckets
 	own              *buckets // of clients that have a rate of their own
 	rateOf           func(issuer, client string) int
+	// ours is the issuer of our own, "" without one: of its tokens it is known
+	// which are a system's.
+	ours string
 }
 
 // maxBuckets are the clients, and the persons, remembered: some 300 bytes each.
@@ -82,8 +85,7 @@ func (t *throttle) take(who gate.Identity, now time.Time) error {
 		client = who.Subject
 	}
 	from := [2]*rate.Limiter{t.client(who.Issuer, client, now)}
-	// Whoever has no record here is a system, and counts as a client alone.
-	if who.FHIRUser != "" || who.Patient != "" {
+	if t.isPerson(who) {
 		from[1] = t.persons.of(who.Issuer + "\x00" + who.Subject)
 	}
 	wait := t.reserve(from, now)
@@ -93,6 +95,16 @@ func (t *throttle) take(who gate.Identity, now time.Time) error {
 	p := fhir.NewProblem(fhir.Throttled, "too many requests in a short time")
 	p.RetryAfter = int(math.Ceil(wait.Seconds()))
 	return p
+}
+
+// isPerson tells people from systems, which count as clients alone. A system of ours
+// is its own subject (smart, client credentials). Of others' tokens it can't be
+// told: there whoever has no record here counts as a system.
+func (t *throttle) isPerson(who gate.Identity) bool {
+	if t.ours != "" && who.Issuer == t.ours {
+		return who.Subject != "" && who.Subject != who.ClientID
+	}
+	return who.FHIRUser != "" || who.Patient != ""
 }
 
 // reserve takes one from each, or from none and says how long until it could.

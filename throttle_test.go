@@ -134,3 +134,35 @@ func TestRequestsRefusedTogetherCountForNothing(t *testing.T) {
 		t.Error("who asked in vain waits for longer than a second")
 	}
 }
+
+// TestPeopleWithoutARecordAreHeldToTheirRateToo: an administrator who is nobody in
+// the records is a person all the same, and a system of ours is none.
+func TestPeopleWithoutARecordAreHeldToTheirRateToo(t *testing.T) {
+	now := time.Unix(0, 0)
+	for _, c := range []struct {
+		name string
+		who  func(n int) gate.Identity
+		want int
+	}{
+		{"a person at two applications", func(n int) gate.Identity {
+			return gate.Identity{Issuer: "ours", Subject: "adam", ClientID: fmt.Sprint("app", n%2)}
+		}, 5},
+		{"a system", func(int) gate.Identity { return gate.Identity{Issuer: "ours", Subject: "lab", ClientID: "lab"} }, 50},
+		{"a system's requests for tokens", func(int) gate.Identity { return gate.Identity{Issuer: "ours", ClientID: "lab"} }, 50},
+		{"somebody elsewhere, who may be a system", func(int) gate.Identity {
+			return gate.Identity{Issuer: "theirs", Subject: "service-account", ClientID: "lab"}
+		}, 50},
+	} {
+		th := newThrottle(Rate{PerSecond: 5, Burst: 50}, Rate{PerSecond: 1, Burst: 5}, nil)
+		th.ours = "ours"
+		taken := 0
+		for n := range 100 {
+			if th.take(c.who(n), now) == nil {
+				taken++
+			}
+		}
+		if taken != c.want {
+			t.Errorf("%s: %d requests at once, want %d", c.name, taken, c.want)
+		}
+	}
+}

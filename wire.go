@@ -91,6 +91,7 @@ func New(p Parts) (*Server, error) {
 		unwritten: &seldom{clock: p.Clock, log: p.Log}, unavailable: &seldom{clock: p.Clock, log: p.Log},
 		parser: &validate.Parser{Base: p.Base, Now: p.Clock.Now, MaxEntries: p.Limits.Entries, MaxCount: p.Limits.Count,
 			MaxChain: p.Limits.Chain, MaxIncl: p.Limits.Iterate, MaxURL: p.Limits.URL}}
+	s.pace.ours = p.StepUp.Issuer
 	s.statement = sync.OnceValues(func() ([]byte, error) { return json.Marshal(capabilityStatement(p.Base, p.CORS, p.OAuth)) })
 	return s, nil
 }
