@@ -54,8 +54,8 @@ type Options struct {
 	FHIRBases []string
 	Vault     *vault.Vault
 	Clock     clock.Clock
-	// Egress is how requests leave; it guards against addresses that are no
-	// provider's.
+	// Egress is how requests leave. Providers may be at private addresses, so it need
+	// not guard against those: who configures one trusts what it publishes.
 	Egress http.RoundTripper
 }
 
