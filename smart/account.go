@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"firebreak/smart/person"
@@ -85,6 +86,8 @@ func (s *Server) accountView(ctx context.Context, req transport.WebRequest, e va
 	if err != nil {
 		return nil, err
 	}
+	// Names are random, and so would be the order; the latest is looked for most.
+	slices.SortFunc(all, func(a, b vault.Entry[Grant]) int { return b.Value.Since.Compare(a.Value.Since) })
 	for _, g := range all {
 		if !g.Value.Used.IsZero() { // a code that was never exchanged gave nothing
 			v.Grants = append(v.Grants, s.granted(ctx, g, p))
@@ -94,6 +97,7 @@ func (s *Server) accountView(ctx context.Context, req transport.WebRequest, e va
 	if err != nil {
 		return nil, err
 	}
+	slices.SortFunc(here, func(a, b vault.Entry[session]) int { return b.Value.Began.Compare(a.Value.Began) })
 	for _, x := range here {
 		if x.Value.Epoch == p.Epoch {
 			v.Sessions = append(v.Sessions, ui.Session{ID: x.Value.ID, Browser: x.Value.Browser, Address: x.Value.Address, Since: x.Value.Began, LastSeen: x.Value.Seen,

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -199,6 +200,30 @@ func TestWhatIsTakenBackOnTheAccountPageIsDeadAtOnce(t *testing.T) {
 	a.refresh(g.Refresh).refused(w, "invalid_grant")
 	other.good(kept.Access)
 	keep.refresh(kept.Refresh).ok(w)
+}
+
+// TestTheAccountPageTellsTheLatestFirst: entries have random names, whose order
+// says nothing and changes with each sign-in.
+func TestTheAccountPageTellsTheLatestFirst(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	n.patient()
+	b := n.browser()
+	var apps []string
+	for _, name := range []string{"Ash", "Beech", "Cedar", "Date", "Elm", "Fir"} {
+		a := n.register(client.Client{ID: name, Name: name})
+		w.clk.Advance(time.Minute)
+		n.browser().open(issuer + "/signin").signIn("paul")
+		a.tokens(b, "paul", "scope", "patient/*.rs")
+		apps = append(apps, name)
+	}
+	p := b.open(issuer + "/account")
+	slices.Reverse(apps)
+	same(w, "applications", regexp.MustCompile("Ash|Beech|Cedar|Date|Elm|Fir").FindAllString(p.text, -1), apps)
+	began := regexp.MustCompile(`since [^·]*`).FindAllString(p.text, -1)
+	if len(began) != 7 || !slices.IsSortedFunc(began, func(x, y string) int { return strings.Compare(y, x) }) {
+		t.Errorf("signed in %q", began)
+	}
 }
 
 func TestAPersonEndsTheirOtherSessions(t *testing.T) {
