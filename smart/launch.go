@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"firebreak/fhir/r4"
 	"firebreak/smart/client"
 	"firebreak/smart/scope"
 	"firebreak/transport"
@@ -184,18 +185,25 @@ func (s *Server) launchWith(ctx context.Context, c client.Client, person string,
 
 // check: SMART App Launch 2.2, scopes-and-launch-context, "fhirContext". Patient
 // and encounter have parameters of their own; here they are only in another role.
-// The type must be told where no reference tells it.
+// A reference is relative, "Task/1". The type must be told where no reference
+// tells it, and be that of the reference where both do.
 func (i ContextItem) check() error {
-	typ, _, _ := strings.Cut(i.Reference, "/")
+	typ, id, _ := strings.Cut(i.Reference, "/")
+	id, version, versioned := strings.Cut(id, "/_history/")
 	if i.Reference == "" {
 		typ = i.Type
 	}
+	_, known := r4.TypeID(typ)
 	role, err := url.Parse(i.Role)
 	switch {
 	case i.Reference == "" && i.Canonical == "" && i.Identifier == "":
 		return errors.New("an item of fhirContext needs a reference, a canonical URL or an identifier")
 	case typ == "":
 		return errors.New("an item of fhirContext without a reference needs its type")
+	case !known || i.Type != "" && i.Type != typ:
+		return errors.New("the type of an item of fhirContext is none, or not that of its reference")
+	case i.Reference != "" && (!r4.IsID(id) || versioned && !r4.IsID(version)):
+		return errors.New("a reference of fhirContext is not relative to the base")
 	case i.Identifier != "" && (!jsontext.Value(i.Identifier).IsValid() || jsontext.Value(i.Identifier).Kind() != '{'):
 		return errors.New("an identifier of fhirContext is not a JSON object")
 	case i.Role != "" && i.Role != "launch" && (err != nil || !role.IsAbs()):

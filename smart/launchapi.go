@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"firebreak/fhir/r4"
 	"firebreak/fhirjson"
@@ -94,7 +95,13 @@ func readContext(text string) (c Context, ok bool) {
 			ok = false
 		}
 	}
-	return c, ok && (c.Patient == "" || r4.IsID(c.Patient)) && (c.Encounter == "" || r4.IsID(c.Encounter))
+	return c, ok && (c.Patient == "" || r4.IsID(c.Patient)) && (c.Encounter == "" || r4.IsID(c.Encounter)) && (c.StyleURL == "" || isWebAddress(c.StyleURL))
+}
+
+// isWebAddress: applications fetch from it.
+func isWebAddress(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 }
 
 func readItem(n fhirjson.Node) (i ContextItem, ok bool) {

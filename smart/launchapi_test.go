@@ -53,6 +53,14 @@ func TestOnlyRegisteredRecordSystemsBeginLaunches(t *testing.T) {
 		"an item that says not": {"application": {a.c.ID}, "context": {`{"fhirContext":[{"role":"launch"}]}`}},
 		"an item beyond SMART":  {"application": {a.c.ID}, "context": {`{"fhirContext":[{"reference":"Task/1","x":"y"}]}`}},
 		"the patient as item":   {"application": {a.c.ID}, "context": {`{"fhirContext":[{"reference":"Patient/p1"}]}`}},
+		"and by its address":    {"application": {a.c.ID}, "context": {`{"fhirContext":[{"reference":"` + base + `/Patient/p1"}]}`}},
+		"an item elsewhere":     {"application": {a.c.ID}, "context": {`{"fhirContext":[{"reference":"https://other.example/fhir/Task/1"}]}`}},
+		"a script":              {"application": {a.c.ID}, "context": {`{"fhirContext":[{"reference":"javascript:alert(1)"}]}`}},
+		"a fragment":            {"application": {a.c.ID}, "context": {`{"fhirContext":[{"reference":"#x"}]}`}},
+		"a type without an id":  {"application": {a.c.ID}, "context": {`{"fhirContext":[{"reference":"Task/"}]}`}},
+		"no type of FHIR":       {"application": {a.c.ID}, "context": {`{"fhirContext":[{"identifier":{"value":"7"},"type":"Bill"}]}`}},
+		"two types":             {"application": {a.c.ID}, "context": {`{"fhirContext":[{"reference":"Task/1","type":"Patient"}]}`}},
+		"a style that is none":  {"application": {a.c.ID}, "context": {`{"smart_style_url":"javascript:alert(1)"}`}},
 	} {
 		if g := ehr.ask("/launches", v); g.status != 400 || g.all["launch"] != nil || strings.Contains(string(g.answer.Reply.Body), "p1") {
 			t.Errorf("%s: %d %s", name, g.status, string(g.answer.Reply.Body))
