@@ -311,6 +311,12 @@ func (m *maker) relabel(r *record, at time.Time) {
 // fifths of all versions.
 func newWorld(t testing.TB, o opener, seed uint64) *world {
 	t.Helper()
+	return newWorldFor(t, o, seed, (*world).choose)
+}
+
+// newWorldFor makes a world for the principal that is chosen when A is there.
+func newWorldFor(t testing.TB, o opener, seed uint64, choose func(*world, *maker)) *world {
+	t.Helper()
 	m := &maker{r: rand.New(rand.NewPCG(seed, 7))}
 	w := &world{name: fmt.Sprint("world ", seed), known: map[string]writer{}}
 	for _, v := range variants {
@@ -330,7 +336,7 @@ func newWorld(t testing.TB, o opener, seed uint64) *world {
 	}
 	w.a.clock.Set(start)
 	w.refresh()
-	w.choose(m)
+	choose(w, m)
 	w.b = newSide(t, o, w.people, w.rules)
 	w.align(m)
 	return w

@@ -29,6 +29,7 @@ import (
 // side is one of the two worlds: a server, and a way to write as anyone.
 type side struct {
 	*rig
+	parts  firebreak.Parts
 	loader *rig // the same store under a policy that lets the harness do everything
 	db     *sql.DB
 }
@@ -94,6 +95,7 @@ func newSide(t testing.TB, o opener, who people, extra []variant) *side {
 	s.rig = &rig{t: t, store: st, journal: audit.NewMemory(), clock: c, ids: &seeded{}, people: who}
 	parts := firebreak.Parts{Base: base, Authn: who, Backend: firebreak.SQL{Store: st}, Journal: s.journal, Clock: c, PageKey: make([]byte, 32), IDs: s.ids,
 		Layers: []gate.Authorizer{authz.NewScopes(search.NewExtractor(base), base), pol}}
+	s.parts = parts
 	if s.server, err = firebreak.New(parts); err != nil {
 		t.Fatal(err)
 	}
