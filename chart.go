@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"firebreak/fhir"
 	"firebreak/fhir/r4"
@@ -60,10 +61,13 @@ func (c *chart) Patients(ctx context.Context, p smart.Person, s ui.PatientSearch
 	query := page
 	if query == "" {
 		v := url.Values{"_count": {patientsAPage}, "_sort": {"family,given"}}
-		for name, value := range map[string]string{"name": s.Name, "birthdate": s.BirthDate, "identifier": s.Identifier} {
+		for name, value := range map[string]string{"birthdate": s.BirthDate, "identifier": s.Identifier} {
 			if value = strings.TrimSpace(value); value != "" {
 				v.Set(name, value)
 			}
+		}
+		if words := nameWords(s.Name); len(words) > 0 {
+			v["name"] = words
 		}
 		query = v.Encode()
 	}
@@ -86,6 +90,18 @@ func (c *chart) Patients(ctx context.Context, p smart.Person, s ui.PatientSearch
 		}
 	}
 	return s, nil
+}
+
+// nameWords are a name as people write it, as values of a search each of which
+// must be met: FHIR's name compares with one part of a name at a time, and a comma
+// means "or" (http://hl7.org/fhir/R4/search.html#string, #escaping).
+func nameWords(name string) []string {
+	words := strings.FieldsFunc(name, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	escape := strings.NewReplacer(`\`, `\\`, `$`, `\$`, `|`, `\|`)
+	for n := range words {
+		words[n] = escape.Replace(words[n])
+	}
+	return words
 }
 
 // Patient is smart.Chart's.
