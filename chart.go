@@ -47,6 +47,8 @@ func (c *chart) get(ctx context.Context, p smart.Person, path, query string) (*f
 		return fhirjson.Parse(body)
 	case http.StatusNotFound, http.StatusGone, http.StatusForbidden, http.StatusBadRequest:
 		return nil, nil
+	case http.StatusUnauthorized: // the token is good: what is asked for is another sign-in
+		return nil, smart.ErrWeak
 	}
 	return nil, fmt.Errorf("a page's question was answered %d", status)
 }

@@ -90,6 +90,9 @@ func (s *Server) consent(ctx context.Context, req transport.WebRequest) Answer {
 		return s.orUnknown(req, err)
 	}
 	launch, ask, p := s.launchContext(ctx, e, c, person)
+	if p != nil && p.code == tooWeak {
+		return s.proceed(ctx, req, e)
+	}
 	if p != nil {
 		return s.refuse(ctx, e, p)
 	}

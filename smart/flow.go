@@ -98,6 +98,10 @@ func (s *Server) proceed(ctx context.Context, req transport.WebRequest, e vault.
 	}
 	context_, ask, p := s.launchContext(ctx, e, c, person)
 	switch {
+	case p != nil && p.code == tooWeak && f.asks("none"):
+		return s.refuse(ctx, e, bad("login_required", "the person has to sign in"))
+	case p != nil && p.code == tooWeak:
+		return s.raise(ctx, req, e, sess.Value)
 	case p != nil:
 		return s.refuse(ctx, e, p)
 	case ask != nil && f.asks("none"):
@@ -138,6 +142,24 @@ func askedOf(f flow, p Person) (scope.Request, error) {
 // mustSignIn reports whether the session that is there does not do for the flow.
 func (s *Server) mustSignIn(f flow, x session) bool {
 	return s.mustBegin(f, x) || len(f.ACR) > 0 && !s.reaches(x.ACR, f.ACR)
+}
+
+// raise asks the person of a flow for the next stronger sign-in than they have.
+func (s *Server) raise(ctx context.Context, req transport.WebRequest, e vault.Entry[flow], x session) Answer {
+	next := stronger(x.ACR)
+	if next == nil {
+		return s.refuse(ctx, e, bad("access_denied", "there is no such patient"))
+	}
+	e.Value.ACR = next
+	return s.keepFlow(ctx, req, e)
+}
+
+// stronger is the next strength above one; nil when there is none.
+func stronger(acr string) []string {
+	if at := slices.Index(acrs, acr) + 1; at < len(acrs) {
+		return []string{acrs[at]}
+	}
+	return nil
 }
 
 // isAnother reports whether a session is of somebody else than the application

@@ -28,6 +28,14 @@ type Chart interface {
 	Encounters(ctx context.Context, p Person, patient string) ([]ui.Choice, error)
 }
 
+// ErrWeak is a Chart's answer to a person who would be shown more, had they signed
+// in more strongly: a site's policies may ask for that (RFC 9470).
+var ErrWeak = errors.New("the person must sign in more strongly")
+
+// tooWeak is the problem of it, which is for the person to solve, not to be told
+// to the application.
+const tooWeak = "insufficient_user_authentication"
+
 // ErrNobody is the answer when there is no such person.
 var ErrNobody = errors.New("there is no such person")
 
@@ -80,6 +88,8 @@ func (s *Server) mayOpen(ctx context.Context, p Person, patient string) *problem
 	switch _, err := s.opt.Chart.Patient(ctx, p, patient); {
 	case errors.Is(err, ErrNobody):
 		return bad("access_denied", "there is no such patient")
+	case errors.Is(err, ErrWeak):
+		return bad(tooWeak, "a stronger sign-in is needed")
 	case err != nil:
 		return s.trouble(err)
 	}
@@ -101,7 +111,7 @@ func (s *Server) findPatient(ctx context.Context, req transport.WebRequest) Answ
 	if err != nil {
 		return s.orLost(req, err)
 	}
-	_, p, err := s.session(ctx, req)
+	sess, p, err := s.session(ctx, req)
 	if errors.Is(err, vault.ErrAbsent) {
 		return s.proceed(ctx, req, e)
 	}
@@ -113,6 +123,9 @@ func (s *Server) findPatient(ctx context.Context, req transport.WebRequest) Answ
 		return s.orUnknown(req, err)
 	}
 	found, err := s.opt.Chart.Patients(ctx, p, ui.PatientSearch{Name: f["name"], BirthDate: f["birthdate"], Identifier: f["identifier"]}, f["page"])
+	if errors.Is(err, ErrWeak) {
+		return s.raise(ctx, req, e, sess.Value)
+	}
 	if err != nil {
 		return s.troublePage(err)
 	}
@@ -132,17 +145,19 @@ func (s *Server) choosePatient(ctx context.Context, req transport.WebRequest) An
 	if f["answer"] == "refuse" || f["patient"] == "" {
 		return s.refuse(ctx, e, bad("access_denied", "the person chose no patient"))
 	}
-	_, p, err := s.session(ctx, req)
+	sess, p, err := s.session(ctx, req)
 	if errors.Is(err, vault.ErrAbsent) {
 		return s.proceed(ctx, req, e)
 	}
 	if err != nil {
 		return s.troublePage(err)
 	}
-	if _, err := s.opt.Chart.Patient(ctx, p, f["patient"]); err != nil {
-		if errors.Is(err, ErrNobody) {
-			return s.refuse(ctx, e, bad("access_denied", "there is no such patient"))
-		}
+	switch _, err := s.opt.Chart.Patient(ctx, p, f["patient"]); {
+	case errors.Is(err, ErrNobody):
+		return s.refuse(ctx, e, bad("access_denied", "there is no such patient"))
+	case errors.Is(err, ErrWeak):
+		return s.raise(ctx, req, e, sess.Value)
+	case err != nil:
 		return s.troublePage(err)
 	}
 	e.Value.Patient = f["patient"]

@@ -29,7 +29,7 @@ func (s *Server) launchSearch(ctx context.Context, req transport.WebRequest) Ans
 	}
 	found, err := s.opt.Chart.Patients(ctx, p, ui.PatientSearch{Name: f["name"], BirthDate: f["birthdate"], Identifier: f["identifier"]}, f["page"])
 	if err != nil {
-		return s.troublePage(err)
+		return s.launchTrouble(ctx, req, p, err)
 	}
 	return s.page(http.StatusOK, &ui.Launch{Common: s.own(req, p), Search: found})
 }
@@ -48,9 +48,26 @@ func (s *Server) launchChoose(ctx context.Context, req transport.WebRequest) Ans
 		return seeOther(s.url(ui.PathLaunch))
 	}
 	if err != nil {
-		return s.troublePage(err)
+		return s.launchTrouble(ctx, req, p, err)
 	}
 	return s.page(http.StatusOK, v, leads...)
+}
+
+// launchTrouble is what the page does when the chart does not answer: who signed
+// in too weakly for it is asked for more.
+func (s *Server) launchTrouble(ctx context.Context, req transport.WebRequest, p Person, err error) Answer {
+	next := stronger(p.ACR)
+	if !errors.Is(err, ErrWeak) || next == nil {
+		return s.troublePage(err)
+	}
+	switch able, err := s.canReach(ctx, p.ID, next[0]); {
+	case err != nil:
+		return s.troublePage(err)
+	case !able:
+		return s.page(http.StatusForbidden, &ui.Message{Common: s.own(req, p), Title: "A stronger sign-in is needed", Text: "Patients are shown here to those who sign in with more than you did.",
+			Hint: "Set up an authenticator app or a passkey in your account, then come back."})
+	}
+	return s.start(ctx, flow{Return: s.url(ui.PathLaunch), MaxAge: -1, ACR: next, Hint: s.login(ctx, p.ID)})
 }
 
 // launchView is the page with the applications, and where its forms lead.
@@ -93,7 +110,7 @@ func (s *Server) launchOpen(ctx context.Context, req transport.WebRequest) Answe
 		return seeOther(s.url(ui.PathLaunch))
 	}
 	if err != nil {
-		return s.troublePage(err)
+		return s.launchTrouble(ctx, req, p, err)
 	}
 	r, err := s.client(ctx, f["app"])
 	if err != nil || r.LaunchURI == "" || !s.usable(r) {

@@ -29,6 +29,8 @@ type Person struct {
 	Epoch string // changes with the credentials
 	// Rights grows when they may do less (person.Account.Rights).
 	Rights int64
+	// ACR is how strongly they signed in, where they are at a page; "" elsewhere.
+	ACR string
 }
 
 // accessClaims are those of an access token (RFC 9068 section 2.2), with what the
@@ -200,7 +202,7 @@ func has(scope, one string) bool {
 // TokenFor is an access token with which the server's own pages ask for what the
 // person at them may see. It is for one request.
 func (s *Server) TokenFor(ctx context.Context, p Person, scope string) (string, error) {
-	claims := accessClaims{Subject: p.ID, Client: ownClient, Scope: scope, FHIRUser: p.FHIRUser, Organization: p.Organization, Roles: p.Roles, Purpose: s.purpose(p)}
+	claims := accessClaims{Subject: p.ID, Client: ownClient, Scope: scope, FHIRUser: p.FHIRUser, Organization: p.Organization, Roles: p.Roles, Purpose: s.purpose(p), ACR: p.ACR}
 	t, err := s.mint(ctx, claims, s.now(), minute, p.Rights, 0)
 	return t.token, err
 }

@@ -66,6 +66,7 @@ func (s *Server) session(ctx context.Context, req transport.WebRequest) (vault.E
 	if err != nil {
 		return e, p, err
 	}
+	p.ACR = e.Value.ACR
 	if now := s.now(); now.Sub(e.Value.Seen) >= sessionLook {
 		e.Value.Seen, e.Until = now, s.sessionEnd(e.Value, now)
 		// Another request of the same browser may have done so: no matter.
