@@ -4,7 +4,7 @@ import "slices"
 
 // mutants are the enforcement points. One without edits has its place in an
 // edit of another.
-var mutants = slices.Concat(searchMutants, historyMutants, changeMutants, decisionMutants)
+var mutants = slices.Concat(searchMutants, historyMutants, changeMutants, decisionMutants, launchMutants)
 
 const (
 	theQuery   = "the query itself must run over V"

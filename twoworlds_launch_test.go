@@ -54,7 +54,7 @@ func signInWorlds(o opener) (from, to uint64) {
 	case testing.Short():
 		return 1, 3
 	case o.name == "postgres":
-		return 1, 5
+		return 1, 4
 	}
 	return 1, 41
 }
