@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 
@@ -72,6 +74,11 @@ func (k Kind[T]) Name() string { return k.name }
 
 // Load is one entry; ErrAbsent when there is none.
 func (k Kind[T]) Load(ctx context.Context, v *Vault, name string) (Entry[T], error) {
+	// Names come from outside, too, and PostgreSQL takes no other text: that there
+	// is nothing of such a name is no trouble of the database's.
+	if !utf8.ValidString(name) || strings.Contains(name, "\x00") {
+		return Entry[T]{}, ErrAbsent
+	}
 	r, found, err := v.table.Row(ctx, k.name, name, v.now())
 	if err != nil {
 		return Entry[T]{}, fmt.Errorf("load %s: %w", k.name, err)

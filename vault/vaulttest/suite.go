@@ -63,6 +63,11 @@ func kept(t *testing.T, v *vault.Vault, clk *clock.Fixed) {
 	if _, err := notes.Load(background, v, "c"); !errors.Is(err, vault.ErrAbsent) {
 		t.Errorf("error = %v, want ErrAbsent", err)
 	}
+	for _, name := range []string{"a\xff", "a\x00", "\x00"} {
+		if _, err := notes.Load(background, v, name); !errors.Is(err, vault.ErrAbsent) {
+			t.Errorf("a name %q, which no database takes: error = %v, want ErrAbsent", name, err)
+		}
+	}
 	if _, err := vault.Of[note]("other").Load(background, v, "a"); !errors.Is(err, vault.ErrAbsent) {
 		t.Errorf("another kind: error = %v, want ErrAbsent", err)
 	}
