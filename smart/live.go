@@ -14,7 +14,7 @@ import (
 )
 
 // revocation says that what was issued up to a time is worth nothing. It is kept
-// for as long as an access token may live.
+// for as long as an access token may live, by the clock of whatever server issued it.
 type revocation struct {
 	At time.Time
 	// Before, when it is set, makes worthless what was issued for rights, or a
@@ -28,7 +28,12 @@ var (
 	ticks = vault.Of[struct{}]("revoked.tick")
 )
 
-const theTick = "last"
+const (
+	theTick = "last"
+	// revokedFor outlives every access token there is, also one that a server made
+	// whose clock is ahead.
+	revokedFor = maxAccessLife + vault.Apart
+)
 
 // What a revocation is about.
 func aboutGrant(id string) string   { return "grant:" + id }
@@ -44,7 +49,7 @@ func (s *Server) revoke(about ...string) []vault.Op {
 	now := s.now()
 	ops := []vault.Op{ticks.Set(theTick, struct{}{}, vault.Never)}
 	for _, a := range about {
-		ops = append(ops, revocations.Set(a, revocation{At: now}, now.Add(maxAccessLife+2*minute)))
+		ops = append(ops, revocations.Set(a, revocation{At: now}, now.Add(revokedFor)))
 	}
 	return ops
 }
@@ -53,7 +58,7 @@ func (s *Server) revoke(about ...string) []vault.Op {
 func (s *Server) revokeBefore(of string, before int64) []vault.Op {
 	now := s.now()
 	return []vault.Op{ticks.Set(theTick, struct{}{}, vault.Never),
-		revocations.Set(of, revocation{At: now, Before: before}, now.Add(maxAccessLife+2*minute))}
+		revocations.Set(of, revocation{At: now, Before: before}, now.Add(revokedFor))}
 }
 
 // issuedBy are the rights and the registration that a token speaks of, by its id;
