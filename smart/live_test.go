@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"firebreak/smart"
 	"firebreak/smart/client"
 	"firebreak/smart/person"
 )
@@ -36,6 +37,34 @@ func TestClocksThatDifferHideNoRevocation(t *testing.T) {
 	for _, at := range []*node{n, other} {
 		for _, g := range []got{byRole, byPerson, byClient, byGrant, byApp} {
 			at.dead(g.Access)
+		}
+	}
+}
+
+// TestASlowServerTakesATokenBack: by RFC 7009, an access token that is of the
+// future by its own clock; for as long as the token lives by any clock.
+func TestASlowServerTakesATokenBack(t *testing.T) {
+	for _, fast := range []time.Duration{5 * time.Second, 5 * time.Minute} {
+		w := worldOver(t, shared{newTable()})
+		w.tune = func(o *smart.Options) { o.AccessLife = time.Hour }
+		n, other := w.node(), w.node()
+		n.patient()
+		a, stranger := n.register(client.Client{}), n.register(client.Client{ID: "off", Name: "Off"})
+		w.clk.Advance(fast)
+		first := a.tokens(n.browser(), "paul", "scope", offline)
+		second := a.refresh(first.Refresh).ok(w)
+		w.clk.Advance(-fast)
+
+		same(w, "another application's", stranger.ask("/revoke", form("token", first.Access)).status, 200)
+		same(w, "its own", a.ask("/revoke", form("token", first.Access)).status, 200)
+		same(w, "taken back", len(w.happened("revoke")), 1)
+		for _, later := range []time.Duration{fast, time.Hour - time.Second} {
+			w.clk.Advance(later)
+			must(t, other.vault.Sweep(background))
+			for _, at := range []*node{n, other, w.node()} { // the last has yet to read what was revoked
+				at.dead(first.Access)
+				at.good(second.Access)
+			}
 		}
 	}
 }
