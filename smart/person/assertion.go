@@ -13,9 +13,9 @@ import (
 
 // BeginPasskey begins a sign-in by a passkey: as the second factor of a sign-in
 // under way, or, with flow "", as the only one, where the browser knows whose
-// passkeys it has and this side knows nothing yet. It costs the peer nothing: it
-// is done for every sign-in page that is looked at, and proves nothing. Errors:
-// ErrExpired, ErrNoPasskeys.
+// passkeys it has and this side knows nothing yet. It costs the peer nothing, and
+// leaves nothing behind: it is done for every sign-in page that is looked at, and
+// proves nothing. Errors: ErrExpired, ErrNoPasskeys.
 func (d *Directory) BeginPasskey(ctx context.Context, flow string) (Ceremony, error) {
 	if d.web == nil {
 		return Ceremony{}, ErrNoPasskeys
@@ -25,7 +25,7 @@ func (d *Directory) BeginPasskey(ctx context.Context, flow string) (Ceremony, er
 		if err != nil {
 			return Ceremony{}, fmt.Errorf("begin a sign-in: %w", err)
 		}
-		return d.keep(ctx, ceremony{Challenge: s.Challenge}, options)
+		return d.keep(ceremony{Challenge: s.Challenge}, options)
 	}
 	_, r, err := d.flow(ctx, flow)
 	if err != nil {
@@ -38,7 +38,7 @@ func (d *Directory) BeginPasskey(ctx context.Context, flow string) (Ceremony, er
 	if err != nil {
 		return Ceremony{}, fmt.Errorf("begin a sign-in: %w", err)
 	}
-	return d.keep(ctx, ceremony{Challenge: s.Challenge, Account: r.ID, Flow: flow, Allowed: s.AllowedCredentialIDs}, options)
+	return d.keep(ceremony{Challenge: s.Challenge, Account: r.ID, Flow: flow, Allowed: s.AllowedCredentialIDs}, options)
 }
 
 // FinishPasskey takes the browser's response (PublicKeyCredential's JSON). Lockout

@@ -129,7 +129,8 @@ type Ceremony struct {
 	Options []byte
 }
 
-// ceremony is one that was begun. It is finished once.
+// ceremony is one that was begun. The page carries it, sealed: whoever looks at a
+// sign-in page begins one, and nobody must be able to fill the table by looking.
 type ceremony struct {
 	Challenge string
 	Account   ID     // "" while it is not known
@@ -144,27 +145,30 @@ var ceremonies = vault.Of[ceremony]("person.ceremony")
 // ErrNoPasskeys says that the site has no origin to make passkeys for.
 var ErrNoPasskeys = errors.New("passkeys are not configured")
 
-func (d *Directory) keep(ctx context.Context, c ceremony, options any) (Ceremony, error) {
+func (d *Directory) keep(c ceremony, options any) (Ceremony, error) {
 	b, err := jsonv1.Marshal(options)
 	if err != nil {
 		return Ceremony{}, fmt.Errorf("write a ceremony: %w", err)
 	}
-	id := string(newID()) + string(newID())
-	err = d.vault.Apply(ctx, ceremonies.New(d.vault.Blind("person.ceremony", id), c, d.clock.Now().Add(ceremonyLife)))
+	id, err := ceremonies.Carried(d.vault, c, d.clock.Now().Add(ceremonyLife))
 	return Ceremony{ID: id, Options: b}, err
 }
 
 // take is a ceremony that was begun and is hereby over, however it ends: a
 // response is looked at once (WebAuthn §13.4.3, challenges).
 func (d *Directory) take(ctx context.Context, id string, enrol bool) (ceremony, error) {
-	e, err := ceremonies.Load(ctx, d.vault, d.vault.Blind("person.ceremony", id))
-	if err == nil {
-		err = d.vault.Apply(ctx, ceremonies.Remove(e))
+	c, until, err := ceremonies.Returned(d.vault, id)
+	if errors.Is(err, vault.ErrAbsent) || err == nil && c.Enrol != enrol {
+		return ceremony{}, ErrExpired
 	}
-	if errors.Is(err, vault.ErrAbsent) || errors.Is(err, vault.ErrChanged) || err == nil && e.Value.Enrol != enrol {
+	if err != nil {
+		return ceremony{}, err
+	}
+	first, err := d.vault.Once(ctx, "person.ceremony", c.Challenge, until)
+	if err == nil && !first {
 		err = ErrExpired
 	}
-	return e.Value, err
+	return c, err
 }
 
 func (d *Directory) session(c ceremony) webauthn.SessionData {
@@ -203,7 +207,7 @@ func (d *Directory) BeginPasskeyEnrolment(ctx context.Context, id ID, flow strin
 	if err != nil {
 		return Ceremony{}, fmt.Errorf("begin a passkey: %w", err)
 	}
-	return d.keep(ctx, ceremony{Challenge: s.Challenge, Account: id, Epoch: e.Value.Epoch, Flow: flow, Enrol: true}, options)
+	return d.keep(ceremony{Challenge: s.Challenge, Account: id, Epoch: e.Value.Epoch, Flow: flow, Enrol: true}, options)
 }
 
 // FinishPasskeyEnrolment takes the browser's response (PublicKeyCredential's

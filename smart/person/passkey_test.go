@@ -2,13 +2,16 @@ package person_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"firebreak/smart/person"
+	"firebreak/vault"
 )
 
 // withPasskey gives an account a passkey.
@@ -304,17 +307,35 @@ func TestADisabledAccountHasNoPasskeys(t *testing.T) {
 	wants(t, "disabled", err, person.ErrWrong)
 }
 
+// counted is a table that counts what it is told to keep.
+type counted struct {
+	vault.Table
+	changes atomic.Int64
+}
+
+func (c *counted) Apply(ctx context.Context, changes []vault.Change, now int64) error {
+	c.changes.Add(int64(len(changes)))
+	return c.Table.Apply(ctx, changes, now)
+}
+
 // TestLookingAtASignInPageCostsNothing: a hospital behind one address opens as
-// many pages as it likes; only what goes wrong counts.
+// many pages as it likes; only what goes wrong counts. Nor does it leave anything
+// behind: nobody fills the store by looking.
 func TestLookingAtASignInPageCostsNothing(t *testing.T) {
 	w := newWorld()
+	table := &counted{Table: w.table}
+	w.table = table
 	o := options()
 	o.PeerBurst, o.PeerPerMinute = 3, 6
 	s := w.site(t, o)
 	a := s.joined(t, "anna")
 	key := s.withPasskey(t, a.ID)
+	before := table.changes.Load()
 	for range 20 {
 		s.begin(t, "")
+	}
+	if n := table.changes.Load() - before; n != 0 {
+		t.Errorf("twenty pages left %d changes in the store", n)
 	}
 	for range 5 {
 		c := s.begin(t, "")
