@@ -37,13 +37,13 @@ type identity struct {
 
 // openIdentity puts the authorization server together. It can serve when it has
 // been told who reads its tokens and where charts are (connect).
-func (i *Instance) openIdentity() (*identity, error) {
+func (i *Instance) openIdentity(ctx context.Context) (*identity, error) {
 	c := i.cfg.Smart
-	keys, err := vault.OpenKeys(c.KeyFile, i.cfg.Store.Postgres == "")
+	kept, err := i.openVault(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("smart.key_file: %w", err)
+		return nil, err
 	}
-	id := &identity{vault: vault.New(i.store.Vault(), keys, i.clock), charts: &chart{base: i.base}}
+	id := &identity{vault: kept, charts: &chart{base: i.base}}
 	fetcher, err := client.NewFetcher(client.Outbound{}, i.clock)
 	if err != nil {
 		return nil, err
@@ -86,6 +86,26 @@ func (i *Instance) openIdentity() (*identity, error) {
 		AccessLife: c.AccessLife.Duration, RefreshLife: c.RefreshLife.Duration, SessionIdle: c.SessionIdle.Duration,
 		SessionLife: c.SessionLife.Duration, KeyPeriod: c.KeyPeriod.Duration})
 	return id, err
+}
+
+// openVault opens what the authorization server keeps, with the keys that sealed
+// it. Keys are made for an empty store only: where there is something, a file that
+// is not there was lost, and new keys would open nothing.
+func (i *Instance) openVault(ctx context.Context) (*vault.Vault, error) {
+	table := i.store.Vault()
+	begun, err := vault.Begun(ctx, table)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	keys, err := vault.OpenKeys(i.cfg.Smart.KeyFile, i.cfg.Store.Postgres == "" && !begun)
+	if err != nil {
+		return nil, fmt.Errorf("smart.key_file: %w", err)
+	}
+	v := vault.New(table, keys, i.clock)
+	if err := v.Fits(ctx); err != nil {
+		return nil, fmt.Errorf("smart.key_file %s: %w", i.cfg.Smart.KeyFile, err)
+	}
+	return v, nil
 }
 
 // federation is the other providers; nil without any.

@@ -106,7 +106,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *Instance, err e
 func (i *Instance) assemble(ctx context.Context, newJournal bool) error {
 	var err error
 	if i.cfg.Smart.Enabled {
-		if i.identity, err = i.openIdentity(); err != nil {
+		if i.identity, err = i.openIdentity(ctx); err != nil {
 			return err
 		}
 		if err := i.holdPolicies(ctx); err != nil {
