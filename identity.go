@@ -54,7 +54,7 @@ func (i *Instance) openIdentity(ctx context.Context) (*identity, error) {
 		return nil, err
 	}
 	issuer := c.issuer(i.base)
-	mailer, closeMail, err := i.mailer()
+	mailer, closeMail, err := i.mailer(id.vault)
 	if err != nil {
 		return nil, err
 	}

@@ -11,18 +11,22 @@ import (
 	"firebreak/audit"
 	"firebreak/smart/mail"
 	"firebreak/smart/person"
+	"firebreak/vault"
 )
 
 // mailer takes letters where the configuration says: to a mail server, into a
 // folder, or nowhere.
-func (i *Instance) mailer() (m person.Mailer, closeIt func() error, err error) {
+func (i *Instance) mailer(v *vault.Vault) (m person.Mailer, closeIt func() error, err error) {
 	c := i.cfg.Smart
 	nothing := func() error { return nil }
 	switch {
 	case c.Mail.given():
-		s, err := mail.New(i.clock, mail.Options{Host: c.Mail.Host, Port: c.Mail.Port, Security: mail.Security(c.Mail.TLS), CAFile: c.Mail.CAFile,
+		s, err := mail.New(v, i.clock, mail.Options{Host: c.Mail.Host, Port: c.Mail.Port, Security: mail.Security(c.Mail.TLS), CAFile: c.Mail.CAFile,
 			User: c.Mail.User, PasswordFile: c.Mail.PasswordFile, From: c.Mail.From, Site: c.Name,
-			Failed: func(about string, err error) { i.log.Error("a letter was not sent", "about", about, "error", err) }})
+			Failed: func(about string, err error) { i.log.Error("a letter was not sent", "about", about, "error", err) },
+			Late: func(about string, err error) {
+				i.log.Warn("a letter is not sent yet; it is tried again", "about", about, "error", err)
+			}})
 		if err != nil {
 			return nil, nil, fmt.Errorf("smart.mail: %w", err)
 		}

@@ -90,6 +90,29 @@ func TestAnInvitationGoesOutByMailAndIsTakenUpOnItsPage(t *testing.T) {
 	}
 }
 
+// TestALetterOutlivesARestart: while the mail server was away.
+func TestALetterOutlivesARestart(t *testing.T) {
+	cfg := local(t, t.TempDir())
+	cfg.Smart.Enabled = true
+	cfg.Smart.Mail = firebreak.MailConfig{Host: "127.0.0.1", Port: 1, From: "fhir@hospital.example"}
+	i := openInstance(t, cfg)
+	if _, err := i.Invite(t.Context(), person.Newcomer{Login: "anna", Email: "anna@hospital.example"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.Close(); err != nil {
+		t.Error(err)
+	}
+	server := service.StartMailServer(t, "starttls", "", "")
+	cfg.Smart.Mail.Port, cfg.Smart.Mail.CAFile = server.Port, server.CAFile
+	i = openInstance(t, cfg)
+	if letters := server.Letters(1); len(letters) != 1 || letters[0].To[0] != "anna@hospital.example" {
+		t.Errorf("letters %+v", letters)
+	}
+	if err := i.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestWhetherALetterWentOutIsOnRecordAlone: the answer does not tell, the journal
 // does.
 func TestWhetherALetterWentOutIsOnRecordAlone(t *testing.T) {

@@ -3,9 +3,9 @@
 // this package alone, and hold nothing about anybody's health: a login name, a
 // link and a time at most (NIST SP 800-63B-4 §4.6 asks for the notices).
 //
-// It keeps nothing over a restart: a letter that was lost is asked for again. Its
-// surprise: there is no way to send in the clear but to a relay on the same
-// machine.
+// A letter that was taken waits in the vault until the mail server has it, over
+// restarts too; after a crash it may come twice. Its surprise: there is no way to
+// send in the clear but to a relay on the same machine.
 package mail
 
 import (
@@ -19,11 +19,13 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"text/template"
 	"time"
 	"unicode"
 
 	"firebreak/clock"
+	"firebreak/vault"
 )
 
 // Security is how the connection to the mail server is made safe.
@@ -49,11 +51,11 @@ type Options struct {
 	Timeout      time.Duration // to connect and sign in, and again to send; 10 s
 	Queue        int           // letters that wait; 1000
 	Workers      int           // letters on their way at once; 2
-	Pause        time.Duration // before a second try, four times that before a third; 5 s
+	Pause        time.Duration // before a second try, and each time four times that, an hour at most; 5 s
 
-	// Failed is told of letters that could not be sent. The error names no
-	// address. nil forgets them.
-	Failed func(about string, err error)
+	// Failed is told of letters that are given up, Late of those that will be tried
+	// again, once each. Errors name no address. nil forgets them.
+	Failed, Late func(about string, err error)
 }
 
 // Letter is what is to be sent.
@@ -71,28 +73,34 @@ var ErrFull = errors.New("too many letters wait to be sent")
 // ErrClosed is the answer after Close.
 var ErrClosed = errors.New("letters are no longer taken")
 
-// Sender sends letters, some at once. It is safe for concurrent use.
+// Sender sends letters, some at once. It is safe for concurrent use; several of
+// them over one vault share the work.
 type Sender struct {
+	vault   *vault.Vault
 	clock   clock.Clock
 	opt     Options
 	from    *mail.Address
 	tls     *tls.Config
 	letters map[string]*template.Template
 
-	ctx   context.Context
+	ctx   context.Context // of sending; its end is Close
 	stop  context.CancelFunc
-	wg    sync.WaitGroup
-	mu    sync.Mutex
-	shut  bool
-	queue chan Letter
+	woken chan struct{} // holds one: there may be something to do
+	quit  chan struct{}
+	ended chan struct{}
+	waits atomic.Int64 // letters, as far as is known
+
+	mu   sync.RWMutex // held by Post to read
+	shut bool
 }
 
-// New is a sender to a mail server. It does not connect; Close it at the end.
-func New(clk clock.Clock, o Options) (*Sender, error) {
+// New is a sender to a mail server, of letters that wait in a vault: those that an
+// earlier one left go out first. Close it at the end.
+func New(v *vault.Vault, clk clock.Clock, o Options) (*Sender, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	s := &Sender{clock: clk, opt: o, queue: make(chan Letter, o.Queue)}
+	s := &Sender{vault: v, clock: clk, opt: o, woken: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{})}
 	var err error
 	if s.from, err = mail.ParseAddress(o.From); err != nil {
 		return nil, fmt.Errorf("mail: from: %w", err)
@@ -109,9 +117,7 @@ func New(clk clock.Clock, o Options) (*Sender, error) {
 		return nil, err
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	for range o.Workers {
-		s.wg.Go(s.work)
-	}
+	go s.run()
 	return s, nil
 }
 
@@ -123,8 +129,10 @@ func (o *Options) complete() error {
 	fill(&o.Queue, 1000)
 	fill(&o.Workers, 2)
 	fill(&o.Pause, 5*time.Second)
-	if o.Failed == nil {
-		o.Failed = func(string, error) {}
+	for _, told := range []*func(string, error){&o.Failed, &o.Late} {
+		if *told == nil {
+			*told = func(string, error) {}
+		}
 	}
 	switch {
 	case o.Host == "" || strings.ContainsAny(o.Host, "/ \r\n"): // the library takes unix:// too
@@ -185,70 +193,4 @@ func readPassword(path string) (string, error) {
 		return "", fmt.Errorf("mail: password file: %w", err)
 	}
 	return strings.TrimRight(string(b), "\r\n"), nil
-}
-
-// Post takes a letter and returns at once. That it is taken says nothing about
-// whether it arrives. Errors: ErrFull, ErrClosed, and ErrLetter.
-func (s *Sender) Post(l Letter) error {
-	if _, _, err := s.compose(l); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.shut {
-		return ErrClosed
-	}
-	select {
-	case s.queue <- l:
-		return nil
-	default:
-		return ErrFull
-	}
-}
-
-// Close takes no more letters and waits until those that it took are sent or
-// given up, or until ctx ends.
-func (s *Sender) Close(ctx context.Context) error {
-	s.mu.Lock()
-	if !s.shut {
-		s.shut = true
-		close(s.queue)
-	}
-	s.mu.Unlock()
-	done := make(chan struct{})
-	go func() { s.wg.Wait(); close(done) }()
-	select {
-	case <-done:
-		s.stop()
-		return nil
-	case <-ctx.Done():
-		s.stop()
-		<-done
-		return fmt.Errorf("mail: letters were left: %w", ctx.Err())
-	}
-}
-
-func (s *Sender) work() {
-	for l := range s.queue {
-		if err := s.deliver(l); err != nil {
-			s.opt.Failed(l.About, err)
-		}
-	}
-}
-
-// deliver tries three times: a mail server that is busy or away comes back.
-func (s *Sender) deliver(l Letter) error {
-	pause := s.opt.Pause
-	for try := 1; ; try++ {
-		err := s.Send(s.ctx, l)
-		if err == nil || try == 3 || errors.Is(err, ErrRefused) || s.ctx.Err() != nil {
-			return err
-		}
-		select {
-		case <-time.After(pause):
-		case <-s.ctx.Done():
-			return err
-		}
-		pause *= 4
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"firebreak/internal/service"
 	"firebreak/smart/mail"
 	"firebreak/smart/person"
+	"firebreak/vault"
 )
 
 // byMail is a Mailer that really sends.
@@ -33,7 +34,7 @@ func TestEveryLetterHasItsWords(t *testing.T) {
 func TestALetterLeadsToAPassword(t *testing.T) {
 	server := service.StartMailServer(t, "starttls", "", "")
 	w := newWorld()
-	sender, err := mail.New(w.clk, mail.Options{Host: "127.0.0.1", Port: server.Port, CAFile: server.CAFile, From: "no-reply@ehr.example", Pause: time.Millisecond})
+	sender, err := mail.New(vault.New(w.table, w.keys, w.clk), w.clk, mail.Options{Host: "127.0.0.1", Port: server.Port, CAFile: server.CAFile, From: "no-reply@ehr.example", Pause: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
