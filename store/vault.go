@@ -186,34 +186,27 @@ func (t *Tx) vaultTags(c *vault.Change) error {
 	return nil
 }
 
-// Sweep is vault.Table's.
+// Sweep is vault.Table's. However many rows there are, it is two statements: it
+// holds up all other changes.
 func (t vaultTable) Sweep(ctx context.Context, limit int, now int64) (n int, err error) {
+	const over = "IN (SELECT kind, entry FROM vault WHERE tenant=? AND ends<=? ORDER BY ends, kind, entry LIMIT ?)"
 	err = t.s.Change(ctx, nil, nil, func(tx *Tx) error {
 		n = 0
-		q := tx.x.statement().add("SELECT kind, entry FROM vault WHERE tenant=? AND ends<=? ORDER BY ends LIMIT ?", tenantNumber, now, literal(limit))
+		q := tx.x.statement().add("DELETE FROM vault_tag WHERE tenant=? AND (kind, entry) "+over, tenantNumber, tenantNumber, now, literal(limit))
+		if err := tx.x.exec(tx.ctx, q.String(), q.args...); err != nil {
+			return err
+		}
+		q = tx.x.statement().add("DELETE FROM vault WHERE tenant=? AND (kind, entry) "+over+" RETURNING 1", tenantNumber, tenantNumber, now, literal(limit))
+		tx.x.written++ // which a question does not count as
 		rows, err := tx.x.query(tx.ctx, q.String(), q.args...)
 		if err != nil {
 			return err
 		}
-		var over []vault.Change
+		defer rows.Close()
 		for rows.Next() {
-			c := vault.Change{Was: vault.Whatever, Delete: true}
-			if err := rows.Scan(&c.Kind, &c.Name); err != nil {
-				rows.Close()
-				return err
-			}
-			over = append(over, c)
+			n++
 		}
-		if err := rows.Err(); err != nil {
-			return err
-		}
-		for i := range over {
-			if err := tx.vaultPut(&over[i], true); err != nil {
-				return err
-			}
-		}
-		n = len(over)
-		return nil
+		return rows.Err()
 	})
 	return n, err
 }
