@@ -20,3 +20,6 @@ func (c *chart) Connect(s *Server, tokens *smart.Server) { c.server, c.tokens = 
 func (i *Instance) ServeWeb(ctx context.Context, req transport.WebRequest) transport.WebReply {
 	return i.serveWeb(ctx, req)
 }
+
+// LoseJournal takes the journal away, as a disk that fails does.
+func (i *Instance) LoseJournal() error { return i.journal.Close() }

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"firebreak"
+	"firebreak/smart/client"
+	"firebreak/transport"
 	"firebreak/vault"
 )
 
@@ -55,4 +58,38 @@ func TestALostKeyFileStopsTheStart(t *testing.T) {
 	if err := start(); err != nil {
 		t.Errorf("with the right one: %v", err)
 	}
+}
+
+// TestNothingOfSigningInLeavesWithoutItsRecord: what has an event is answered
+// when that is on record, and else not at all.
+func TestNothingOfSigningInLeavesWithoutItsRecord(t *testing.T) {
+	cfg := local(t, t.TempDir())
+	cfg.Smart.Enabled = true
+	i := openInstance(t, cfg)
+	secret, err := i.SetClient(t.Context(), client.Client{ID: "lab", Name: "Laboratory", Kind: client.Confidential, Method: client.SecretPost, Introspect: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(path string, fields url.Values) transport.WebReply {
+		return page(t, i, "POST", i.Issuer()+path, map[string]string{}, fields)
+	}
+	lab := url.Values{"client_id": {"lab"}, "client_secret": {secret}, "token": {"x"}}
+	for _, c := range []struct {
+		path   string
+		fields url.Values
+		want   int
+	}{{"/introspect", lab, 200}, {"/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {"lab"}, "client_secret": {"guess"}}, 401}} {
+		if r := ask(c.path, c.fields); r.Status != c.want || len(r.Body) == 0 {
+			t.Errorf("%s: %d %s, want %d", c.path, r.Status, r.Body, c.want)
+		}
+	}
+	if err := i.LoseJournal(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/introspect", "/token"} {
+		if r := ask(path, lab); r.Status != 503 || len(r.Body) != 0 || len(r.Cookies) != 0 {
+			t.Errorf("%s without a journal: %d %s, want an empty 503", path, r.Status, r.Body)
+		}
+	}
+	_ = i.Close() // which has a journal no more
 }
