@@ -34,7 +34,7 @@ func (s *Server) ownCSRF(req transport.WebRequest) string {
 func (s *Server) ownPage(ctx context.Context, req transport.WebRequest) (vault.Entry[session], Person, Answer, bool) {
 	e, p, err := s.session(ctx, req)
 	if errors.Is(err, vault.ErrAbsent) {
-		return e, p, s.start(ctx, flow{Return: req.Path, MaxAge: -1}), false
+		return e, p, s.startFor(ctx, req, flow{Return: req.Path, MaxAge: -1}), false
 	}
 	if err != nil {
 		return e, p, s.troublePage(err), false

@@ -53,7 +53,7 @@ func (s *Server) adminPage(ctx context.Context, req transport.WebRequest, fresh 
 	}
 	e, p, err := s.session(ctx, req)
 	if errors.Is(err, vault.ErrAbsent) {
-		return administrator{}, s.start(ctx, flow{Return: back, MaxAge: -1}), false
+		return administrator{}, s.startFor(ctx, req, flow{Return: back, MaxAge: -1}), false
 	}
 	if err != nil {
 		return administrator{}, s.troublePage(err), false

@@ -44,12 +44,17 @@ type problem struct {
 	code      string
 	text      string
 	challenge string
+	wait      time.Duration // before another try
 }
 
 func (p *problem) Error() string { return p.code + ": " + p.text }
 
 func bad(code, text string) *problem {
 	return &problem{status: http.StatusBadRequest, code: code, text: text}
+}
+
+func tooFast(wait time.Duration) *problem {
+	return &problem{status: http.StatusTooManyRequests, code: "temporarily_unavailable", text: "too many requests in a short time", wait: wait}
 }
 
 const jsonType = "application/json"
@@ -70,7 +75,7 @@ type oauthError struct {
 
 func (p *problem) answer() Answer {
 	a := asJSON(p.status, oauthError{p.code, p.text})
-	a.Reply.Challenge = p.challenge
+	a.Reply.Challenge, a.Reply.RetryAfter = p.challenge, p.wait
 	return a
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"firebreak/authn"
 	"firebreak/smart/client"
+	"firebreak/smart/person"
 	"firebreak/transport"
 )
 
@@ -40,6 +41,12 @@ func (s *Server) asks(ctx context.Context, req transport.WebRequest) (asker, *pr
 	}
 	a := asker{Client: c, form: f}
 	if req.DPoP != "" {
+		// Anybody can name a public application and sign proofs, each of which is
+		// remembered.
+		var throttled *person.Throttled
+		if c.Kind == client.Public && errors.As(s.begins.Begin(req.Peer), &throttled) {
+			return a, tooFast(throttled.After)
+		}
 		jkt, _, err := s.opt.Proofs.Proof(ctx, []string{req.DPoP}, http.MethodPost, s.here(req, "/token"))
 		if err != nil {
 			return a, s.proofProblem(err)

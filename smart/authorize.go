@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"firebreak/smart/client"
+	"firebreak/smart/person"
 	"firebreak/smart/scope"
 	"firebreak/transport"
 	"firebreak/ui"
@@ -106,7 +107,17 @@ func (s *Server) authorize(ctx context.Context, req transport.WebRequest) Answer
 	if p != nil {
 		return s.backTo(uri, url.Values{"error": {p.code}, "error_description": {p.text}}, f["state"]).with(p.failed(Event{What: "authorize", Client: c.ID}))
 	}
-	return s.start(ctx, fl)
+	return s.startFor(ctx, req, fl)
+}
+
+// startFor is start for somebody of whom nothing is known: no peer can fill the
+// store with what it begins.
+func (s *Server) startFor(ctx context.Context, req transport.WebRequest, f flow) Answer {
+	var throttled *person.Throttled
+	if errors.As(s.begins.Begin(req.Peer), &throttled) {
+		return s.slowDown(throttled).with(Event{What: "authorize", Failed: true, Client: f.Client, Why: "peer throttled"})
+	}
+	return s.start(ctx, f)
 }
 
 // start begins a flow in this browser.

@@ -72,6 +72,10 @@ func (s *Server) goAway(ctx context.Context, req transport.WebRequest) Answer {
 	if err != nil {
 		return s.orLost(req, err)
 	}
+	var throttled *person.Throttled
+	if errors.As(s.begins.Begin(req.Peer), &throttled) {
+		return s.slowDown(throttled).with(Event{What: "sign-in", Failed: true, Client: e.Value.Client, Why: "peer throttled"})
+	}
 	ask := federation.Ask{Fresh: e.Value.wantsFresh(), Login: e.Value.Hint}
 	for _, class := range acrs { // the weakest of those that would do
 		if slices.Contains(e.Value.ACR, class) {

@@ -88,7 +88,16 @@ type Server struct {
 	origins func(context.Context, string) bool
 	wait    func(client string) time.Duration
 	telling chan struct{} // holds one for each application that is being told
+	begins  person.Pace   // of who has shown nothing yet
 }
+
+// What a network peer may begin before anybody signed in: each is a row in the
+// store for some minutes. A hospital behind one address starts its day with the
+// first, and goes on with the second.
+const (
+	beginsAtOnce  = 5000
+	beginsAMinute = 1200
+)
 
 // New makes a Server. It asks nothing of the store yet.
 func New(o Options) (*Server, error) {
@@ -116,7 +125,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{opt: o, vault: o.Vault, keys: newKeys(o.Vault, o.KeyPeriod, o.Clock.Now), pages: o.Pages, log: o.Log,
 		origin: issuer.Scheme + "://" + issuer.Host, prefix: issuer.Path, base: base.Path, origins: o.Clients.Origins(),
-		telling: make(chan struct{}, tellingAtOnce)}
+		telling: make(chan struct{}, tellingAtOnce), begins: person.NewPace(o.Clock, beginsAtOnce, beginsAMinute)}
 	s.table = s.places()
 	s.revoked.latest.ask = s.tick
 	// Who may do less than before loses the tokens that say more, at that moment.

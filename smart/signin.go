@@ -67,7 +67,7 @@ func (s *Server) mayRaise(step person.Step, wanted []string) bool {
 
 // signInHere is the sign-in to our own pages.
 func (s *Server) signInHere(ctx context.Context, req transport.WebRequest) Answer {
-	return s.start(ctx, flow{Return: s.url(ui.PathAccount), MaxAge: -1})
+	return s.startFor(ctx, req, flow{Return: s.url(ui.PathAccount), MaxAge: -1})
 }
 
 // signIn takes name and password.

@@ -89,10 +89,8 @@ func (s *Server) token(ctx context.Context, req transport.WebRequest) Answer {
 	// Who only says which application it is must not use up what that may do.
 	if s.wait != nil && a.Kind != client.Public {
 		if wait := s.wait(a.ID); wait > 0 {
-			p := &problem{status: http.StatusTooManyRequests, code: "temporarily_unavailable", text: "too many requests in a short time"}
-			answer := p.answer().with(p.failed(Event{What: "token", Client: a.ID}))
-			answer.Reply.RetryAfter = wait
-			return answer
+			p := tooFast(wait)
+			return p.answer().with(p.failed(Event{What: "token", Client: a.ID}))
 		}
 	}
 	var answer Answer

@@ -108,3 +108,15 @@ func network(peer string) string {
 	prefix, _ := a.Prefix(64) // an IPv6 address has one
 	return prefix.String()
 }
+
+// Pace bounds how often each network peer may begin something that leaves
+// something behind. It is safe for concurrent use.
+type Pace struct{ peers *peers }
+
+// NewPace lets a peer begin so many at once, and so many a minute after that.
+func NewPace(clk clock.Clock, burst int, perMinute float64) Pace {
+	return Pace{newPeers(clk, burst, perMinute)}
+}
+
+// Begin counts one; a *Throttled says when there may be the next.
+func (p Pace) Begin(peer string) error { return p.peers.spend(peer) }
