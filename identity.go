@@ -184,7 +184,10 @@ func (i *Instance) serveWeb(ctx context.Context, req transport.WebRequest) trans
 	if i.journal.Failed() != nil {
 		return out
 	}
-	a := i.identity.smart.Serve(ctx, req)
+	// As long as a request for records: a store that stalls must not hold browsers.
+	within := limited(ctx, i.server.limit)
+	defer within.stop()
+	a := i.identity.smart.Serve(within, req)
 	if len(a.Events) == 0 {
 		return a.Reply
 	}

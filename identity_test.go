@@ -1,6 +1,7 @@
 package firebreak_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -9,8 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"firebreak"
+	"firebreak/internal/service"
 	"firebreak/smart/client"
 	"firebreak/transport"
 	"firebreak/vault"
@@ -92,4 +97,38 @@ func TestNothingOfSigningInLeavesWithoutItsRecord(t *testing.T) {
 		}
 	}
 	_ = i.Close() // which has a journal no more
+}
+
+// TestSigningInWaitsForNoStore: while the database does not answer, nor does it
+// say no, a page and a token are refused when their time is up.
+func TestSigningInWaitsForNoStore(t *testing.T) {
+	dir := t.TempDir()
+	cfg := local(t, dir)
+	cfg.Smart.Enabled, cfg.Store.Postgres, cfg.Smart.KeyFile = true, service.Postgres(t), filepath.Join(dir, "vault.key")
+	cfg.Limits.Time.Duration = 500 * time.Millisecond
+	if _, err := vault.OpenKeys(cfg.Smart.KeyFile, true); err != nil {
+		t.Fatal(err)
+	}
+	i := openInstance(t, cfg)
+	defer func() { _ = i.Close() }()
+	db, err := pgx.Connect(t.Context(), cfg.Store.Postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(t.Context())
+	if _, err := db.Exec(t.Context(), "BEGIN; LOCK TABLE vault IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	released := time.AfterFunc(20*time.Second, func() { _ = db.Close(context.Background()) })
+	for method, path := range map[string]string{"GET": "/account", "POST": "/token"} {
+		cookies := map[string]string{"__Host-session": "x"}
+		began := time.Now()
+		r := page(t, i, method, i.Issuer()+path, cookies, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x.1.y"}, "client_id": {"c"}})
+		if took := time.Since(began); r.Status != 503 || took > 10*time.Second {
+			t.Errorf("%s: %d after %v, want 503 after half a second", path, r.Status, took)
+		}
+	}
+	if released.Stop() {
+		_ = db.Close(t.Context())
+	}
 }
