@@ -48,22 +48,32 @@ func (d *Directory) grant(h Hands, to ID, g RoleGrant) (RoleGrant, error) {
 	return g, nil
 }
 
-// GrantRole gives an account a role. A clinical role that has no end, or to an
-// account that has none yet, takes two: ErrNeedsApproval. Error: ErrGrant.
+// GrantRole gives an account a role. A clinical role takes two, ErrNeedsApproval,
+// but for one of Options.SelfService that a clinician takes. Error: ErrGrant.
 func (d *Directory) GrantRole(ctx context.Context, h Hands, id ID, g RoleGrant) (Event, error) {
 	g, err := d.grant(h, id, g)
 	if err != nil {
 		return Event{}, err
 	}
-	_, err = d.change(ctx, id, func(r *record) error { return d.add(h, r, g) })
+	_, err = d.change(ctx, id, func(r *record) error {
+		if d.clinicalRole(g.Role) && !h.two() && (h.By != id || !d.clinician(r.Account)) {
+			return ErrNeedsApproval
+		}
+		d.add(r, g)
+		return nil
+	})
 	return done(Event{Kind: RoleGranted, Account: id, By: h.By, Detail: g.Role}, err)
 }
 
+// clinician reports whether somebody treats patients already: a further role makes
+// none of them. Who only stands in the records, as a patient or as an administrator
+// with a Practitioner of their own, is none.
+func (d *Directory) clinician(a Account) bool {
+	return slices.ContainsFunc(a.RolesAt(d.clock.Now()), d.clinicalRole)
+}
+
 // add puts a grant in the place of those of the same role that end no later.
-func (d *Directory) add(h Hands, r *record, g RoleGrant) error {
-	if d.clinicalRole(g.Role) && h.By != r.ID && !h.two() && (g.Until.IsZero() || !d.clinical(r.Account)) {
-		return ErrNeedsApproval
-	}
+func (d *Directory) add(r *record, g RoleGrant) {
 	const keep = 90 * 24 * time.Hour // for who reads the account; the audit trail has all
 	r.Roles = slices.DeleteFunc(slices.Clone(r.Roles), func(old RoleGrant) bool {
 		if !old.Until.IsZero() && old.Until.Before(g.Since) {
@@ -73,7 +83,6 @@ func (d *Directory) add(h Hands, r *record, g RoleGrant) error {
 		return old.Role == g.Role && old.By != Provider && longer
 	})
 	r.Roles = append(r.Roles, g)
-	return nil
 }
 
 // TakeRole ends all grants of a role to an account.
@@ -92,13 +101,16 @@ func (d *Directory) TakeRole(ctx context.Context, h Hands, id ID, role string) (
 }
 
 // RequestRole asks for a role until a time, at most Options.MaxJustInTime away.
-// A role of Options.SelfService is granted at once, and the request is zero.
+// A role of Options.SelfService is granted at once, and the request is zero; a
+// clinical one only to a clinician, so that nobody becomes one by themselves.
 func (d *Directory) RequestRole(ctx context.Context, id ID, role, reason string, until time.Time) (RoleRequest, Event, error) {
 	now := d.clock.Now()
 	q := RoleRequest{ID: string(newID()), Account: id, Role: strings.TrimSpace(role), Reason: display(reason), Until: until, Asked: now}
 	if slices.Contains(d.opt.SelfService, q.Role) {
 		event, err := d.GrantRole(ctx, Hands{By: id}, id, RoleGrant{Role: q.Role, Reason: q.Reason, Until: until})
-		return RoleRequest{}, event, err
+		if !errors.Is(err, ErrNeedsApproval) {
+			return RoleRequest{}, event, err
+		}
 	}
 	if q.Role == "" || len(q.Role) > 100 || utf8.RuneCountInString(q.Reason) < leastReason || !until.After(now) || until.After(now.Add(d.opt.MaxJustInTime)) {
 		return RoleRequest{}, Event{}, ErrGrant
@@ -159,7 +171,14 @@ func (d *Directory) AnswerRole(ctx context.Context, h Hands, id string, answer A
 	if err != nil {
 		return Event{}, err
 	}
-	_, err = d.change(ctx, q.Account, func(r *record) error { return d.add(h, r, g) }, roleRequests.Remove(e))
+	_, err = d.change(ctx, q.Account, func(r *record) error {
+		// Who asked is one, who answers the other; to make a clinician takes a third.
+		if d.clinicalRole(g.Role) && !h.two() && !d.clinician(r.Account) {
+			return ErrNeedsApproval
+		}
+		d.add(r, g)
+		return nil
+	}, roleRequests.Remove(e))
 	if errors.Is(err, vault.ErrChanged) {
 		err = ErrState
 	}
