@@ -36,6 +36,7 @@ type Token struct {
 	Subject      string   // sub, never empty
 	ClientID     string   // client_id, else azp
 	JTI          string   // jti; the token's identity for revocation, where the issuer sets it
+	KeyID        string   // kid of the key that signed it; "" where its issuer was asked, or the token names none
 	Scope        string   // scopes in the token's order, one space between
 	FHIRUser     string   // relative reference, such as "Practitioner/x"
 	Patient      string   // launch context: id of a Patient (SMART App Launch, scopes-and-launch-context)

@@ -32,7 +32,7 @@ func TestMintedTokensVerify(t *testing.T) {
 		Purpose: "TREAT", ACR: "mfa", Roles: []string{"nurse", "a\"b"}, Organization: []string{"Organization/o1"}}, time.Hour)
 	must(t, err)
 	got, err := v.Verify(noContext, "Bearer "+raw)
-	want := Token{Issuer: localConfig.Name, Subject: "anna", ClientID: "app", JTI: got.JTI, Scope: "user/*.rs",
+	want := Token{Issuer: localConfig.Name, Subject: "anna", ClientID: "app", JTI: got.JTI, KeyID: got.KeyID, Scope: "user/*.rs",
 		FHIRUser: "Practitioner/anna", Patient: "p1", Organization: []string{"Organization/o1"}, Roles: []string{"nurse", "a\"b"},
 		Purpose: "TREAT", ACR: "mfa", Type: Bearer, IssuedAt: start, NotBefore: start, Expires: start.Add(time.Hour), Hash: got.Hash}
 	if err != nil || !reflect.DeepEqual(got, want) {

@@ -240,6 +240,7 @@ func (v *Verifier) signed(ctx context.Context, issuer *trusted, jws compact, cla
 	if err := inTime(&tok, v.clock.Now(), issuer.Leeway); err != nil {
 		return entry{}, err
 	}
+	tok.KeyID = jws.kid
 	return entry{token: tok, issuer: issuer, set: set}, nil
 }
 

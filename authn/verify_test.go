@@ -27,7 +27,7 @@ func TestVerifyReadsEveryClaim(t *testing.T) {
 		"grant":"g1","sid":"s1","auth_time":` + strconv.FormatInt(start.Add(-time.Hour).Unix(), 10) + `}`
 	raw := d.own.sign(d.header(`,"x5t":"ignored"`), claims)
 	want := Token{
-		Issuer: testIss, Subject: "self-test", ClientID: "app", JTI: "1",
+		Issuer: testIss, Subject: "self-test", ClientID: "app", JTI: "1", KeyID: "own ES256",
 		Scope:    "user/Patient.rs user/Observation.rs?category=http://x|laboratory",
 		FHIRUser: "Practitioner/p1", Patient: "123", Roles: []string{"nurse", "tutor"},
 		Organization: []string{"Organization/o1"}, Purpose: "TREAT", ACR: "urn:x", Grant: "g1", Session: "s1", Type: Bearer,
@@ -47,7 +47,7 @@ func TestVerifyReadsEveryClaim(t *testing.T) {
 func TestAbsentClaimsAreZero(t *testing.T) {
 	d := newDesk(t, jose.ES256, nil)
 	got, err := d.verify(d.with(map[string]string{"nbf": "", "iat": "", "jti": ""}))
-	want := Token{Issuer: testIss, Subject: "self-test", Type: Bearer, Expires: start.Add(5 * time.Minute), Hash: got.Hash}
+	want := Token{Issuer: testIss, Subject: "self-test", KeyID: "own ES256", Type: Bearer, Expires: start.Add(5 * time.Minute), Hash: got.Hash}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Verify = %+v, %v, want %+v", got, err, want)
 	}

@@ -58,17 +58,19 @@ type Keys struct {
 	period time.Duration
 	clock  func() time.Time
 
-	mu      sync.Mutex
-	checked time.Time
-	seen    uint64 // the vault's generation of them
-	index   int64
-	known   []*signer // all that are published
+	mu         sync.Mutex
+	checked    time.Time
+	seen       uint64 // the vault's generation of them
+	index      int64
+	generation int64     // of keySet
+	known      []*signer // all that are published
 }
 
 // ahead is how long before its period a key is published.
 const keysAhead = day
 
-// keysLook is how long another server's change of keys may stay unnoticed.
+// keysLook is how long a key that another server has made may stay unnoticed. That
+// keys have become worthless is noticed at once.
 const keysLook = 5 * time.Second
 
 func newKeys(v *vault.Vault, period time.Duration, now func() time.Time) *Keys {
@@ -80,12 +82,13 @@ func (k *Keys) load(ctx context.Context) error {
 	now := k.clock()
 	index := now.UnixNano() / int64(k.period)
 	seen := k.v.Generation(storedKeys.Name()) + k.v.Generation(keySets.Name())
-	fresh := now.Sub(k.checked).Abs() < keysLook || !k.v.Shared() && now.Sub(k.checked).Abs() < time.Minute
-	if len(k.known) > 0 && index == k.index && seen == k.seen && fresh {
+	fresh := len(k.known) > 0 && index == k.index && seen == k.seen &&
+		(now.Sub(k.checked).Abs() < keysLook || !k.v.Shared() && now.Sub(k.checked).Abs() < time.Minute)
+	if fresh && !k.v.Shared() {
 		return nil
 	}
-	generation, err := k.generation(ctx)
-	if err != nil {
+	generation, err := k.current(ctx)
+	if err != nil || fresh && generation == k.generation {
 		return err
 	}
 	if err := k.provide(ctx, generation, index, now); err != nil {
@@ -106,12 +109,12 @@ func (k *Keys) load(ctx context.Context) error {
 		}
 		known = append(known, s)
 	}
-	k.known, k.index, k.checked = known, index, now
+	k.known, k.index, k.checked, k.generation = known, index, now, generation
 	k.seen = k.v.Generation(storedKeys.Name()) + k.v.Generation(keySets.Name())
 	return nil
 }
 
-func (k *Keys) generation(ctx context.Context) (int64, error) {
+func (k *Keys) current(ctx context.Context) (int64, error) {
 	e, err := keySets.Load(ctx, k.v, theKeySet)
 	if errors.Is(err, vault.ErrAbsent) {
 		return 0, nil
@@ -223,22 +226,39 @@ func (k *Keys) Public(ctx context.Context) (jose.JSONWebKeySet, error) {
 }
 
 // Renew makes all keys there are worthless, on every server, and every token that
-// they signed with them.
+// they signed with them: that is a revocation like others, for who verifies tokens
+// remembers keys for a while.
 func (k *Keys) Renew(ctx context.Context) error {
 	for range 10 {
 		e, err := keySets.Load(ctx, k.v, theKeySet)
 		op := keySets.New(theKeySet, keySet{1}, vault.Never)
 		if err == nil {
-			e.Value.Generation++
-			op = keySets.Replace(e)
+			op = keySets.Replace(vault.Entry[keySet]{Name: e.Name, Value: keySet{e.Value.Generation + 1}, Until: e.Until, Rev: e.Rev})
 		} else if !errors.Is(err, vault.ErrAbsent) {
 			return err
 		}
-		if err = k.v.Apply(ctx, op); !errors.Is(err, vault.ErrChanged) {
+		now := k.clock()
+		of := revocation{At: now, Before: e.Value.Generation + 1}
+		err = k.v.Apply(ctx, op, ticks.Set(theTick, struct{}{}, vault.Never), revocations.Set(aboutKeys, of, now.Add(maxAccessLife+2*minute)))
+		if !errors.Is(err, vault.ErrChanged) {
 			return err
 		}
 	}
 	return vault.ErrChanged
+}
+
+// counts reports whether a key is one of those that are published, of a generation
+// or a later one.
+func (k *Keys) counts(ctx context.Context, kid string, generation int64) (bool, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.known) == 0 || k.generation < generation {
+		k.checked = time.Time{}
+		if err := k.load(ctx); err != nil {
+			return false, err
+		}
+	}
+	return slices.ContainsFunc(k.known, func(s *signer) bool { return s.ID == kid }), nil
 }
 
 // atHash is OpenID Connect Core 1.0 section 3.1.3.6: the left half of the hash.

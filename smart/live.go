@@ -43,6 +43,10 @@ func aboutPerson(sub string) string { return "person:" + sub }
 func ofClient(id string) string     { return "registration:" + id }
 func ofPerson(sub string) string    { return "rights:" + sub }
 
+// aboutKeys names the revocation of signing keys; Before is the generation of those
+// that count.
+const aboutKeys = "keys"
+
 // revoke are the changes that make access tokens worthless, to be applied with
 // what causes them.
 func (s *Server) revoke(about ...string) []vault.Op {
@@ -117,6 +121,11 @@ func (s *Server) Live(ctx context.Context, t *authn.Token) (bool, error) {
 		// is taken for older.
 		if r, ok := by[about]; ok && !t.IssuedAt.After(r.At) {
 			return false, nil
+		}
+	}
+	if r, ok := by[aboutKeys]; ok {
+		if ok, err := s.keys.counts(ctx, t.KeyID, r.Before); err != nil || !ok {
+			return false, err
 		}
 	}
 	rights, registration := issuedBy(t.JTI)
