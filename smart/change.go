@@ -242,6 +242,9 @@ func (s *Server) makePerson(ctx context.Context, h person.Hands, c change) (out 
 		e, err = s.opt.People.GrantRole(ctx, h, c.Whom.ID, c.Role)
 	case answerRole:
 		e, err = s.opt.People.AnswerRole(ctx, h, c.Request, person.Grant)
+		if errors.Is(err, person.ErrState) {
+			err = errMeanwhile // it was withdrawn, or answered
+		}
 	case changeEmail:
 		if h.By == person.Operator {
 			_, e, err = s.opt.People.AskEmail(ctx, h, c.Whom.ID, c.Email)

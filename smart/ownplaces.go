@@ -17,6 +17,7 @@ func (s *Server) ownPlaces() map[string]place {
 		ui.PathEmail:         {get: s.emailPage, post: s.askEmail},
 		ui.PathRoles:         {get: s.rolesPage, post: s.askRole},
 		ui.PathRoleGiveBack:  {post: s.giveBack},
+		ui.PathRoleWithdraw:  {post: s.withdraw},
 		ui.PathInvitation:    {get: s.invitationPage, post: s.invitation},
 		ui.PathReset:         {get: s.resetPage, post: s.reset},
 		ui.PathResetPassword: {get: s.newPasswordPage, post: s.newPassword},

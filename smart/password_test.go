@@ -129,7 +129,7 @@ func TestFormsOfOthersChangeNothing(t *testing.T) {
 	good := csrfOf(b)
 	mallory, _ := r.signedIn(t, person.Newcomer{Login: "mallory"})
 	for path := range map[string]bool{ui.PathPassword: true, ui.PathTOTP: true, ui.PathTOTPRemove: true, ui.PathPasskey: true, ui.PathPasskeyRemove: true,
-		ui.PathRecovery: true, ui.PathEmail: true, ui.PathRoles: true, ui.PathRoleGiveBack: true} {
+		ui.PathRecovery: true, ui.PathEmail: true, ui.PathRoles: true, ui.PathRoleGiveBack: true, ui.PathRoleWithdraw: true} {
 		for name, c := range map[string]struct{ csrf, site string }{"none": {"", "same-origin"}, "another's": {csrfOf(mallory), "same-origin"}, "another site": {good, "cross-site"}, "another name": {good, "same-site"}} {
 			b.site = c.site
 			b.send("POST", "/auth"+path, url.Values{"csrf": {c.csrf}, "current": {ownFirst}, "password": {ownSecond}, "repeat": {ownSecond}, "email": {"x@evil.example"},

@@ -66,7 +66,7 @@ func (s *Server) rolesAsked(ctx context.Context, p Person) ([]ui.RoleRequest, er
 	var out []ui.RoleRequest
 	for _, q := range waiting {
 		if q.Account == a.ID {
-			out = append(out, ui.RoleRequest{ID: q.ID, Role: q.Role, Reason: q.Reason, Asked: q.Asked, Until: q.Until, Status: "Waiting for a second person", Mark: ui.StatusWaiting})
+			out = append(out, ui.RoleRequest{ID: q.ID, Role: q.Role, Reason: q.Reason, Asked: q.Asked, Until: q.Until, Status: "Waiting for a second person", Mark: ui.StatusWaiting, Waiting: true})
 		}
 	}
 	for _, g := range a.Roles {
@@ -156,6 +156,22 @@ func (s *Server) giveBack(ctx context.Context, req transport.WebRequest) Answer 
 		return seeOther(s.url(ui.PathRoles)) // it has ended, as was wanted
 	}
 	event, err := s.opt.People.TakeRole(ctx, person.Hands{By: account.ID}, account.ID, f["request"])
+	if err != nil {
+		return s.troublePage(err)
+	}
+	return seeOther(s.url(ui.PathRoles)).with(eventsOf(event, "")...)
+}
+
+// withdraw takes a request back that nobody has answered.
+func (s *Server) withdraw(ctx context.Context, req transport.WebRequest) Answer {
+	f, _, p, a, ok := s.ownForm(ctx, req)
+	if !ok {
+		return a
+	}
+	event, err := s.opt.People.WithdrawRole(ctx, person.ID(p.ID), f["request"])
+	if errors.Is(err, person.ErrState) {
+		return seeOther(s.url(ui.PathRoles)) // it waits no more, as was wanted
+	}
 	if err != nil {
 		return s.troublePage(err)
 	}

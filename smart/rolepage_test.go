@@ -128,3 +128,34 @@ func TestPatientsAskForNoRole(t *testing.T) {
 		}
 	}
 }
+
+// TestARequestForARoleIsWithdrawnByWhoAsked, and by nobody else.
+func TestARequestForARoleIsWithdrawnByWhoAsked(t *testing.T) {
+	r := newOwnRig(t)
+	b, a := r.signedIn(t, person.Newcomer{Login: "anna"})
+	b.get("/auth/roles")
+	b.post(ui.PathRoles, "role", "auditor", "reason", "complaint 2026-118", "until", "2026-11-22T15:00")
+	all, err := r.people.RoleRequests(t.Context())
+	if err != nil || len(all) != 1 {
+		t.Fatalf("requests %+v, %v", all, err)
+	}
+	mallory, _ := r.signedIn(t, person.Newcomer{Login: "mallory"})
+	mallory.send("POST", "/auth/roles/withdraw", url.Values{"csrf": {csrfOf(mallory)}, "request": {all[0].ID}})
+	if left, _ := r.people.RoleRequests(t.Context()); len(left) != 1 || len(mallory.events) > 0 {
+		t.Fatalf("somebody else withdrew it: %+v", mallory.events)
+	}
+	b.get("/auth/roles")
+	b.post(ui.PathRoleWithdraw, "request", all[0].ID)
+	b.happened("role-request-withdrawn", false)
+	if left, _ := r.people.RoleRequests(t.Context()); len(left) != 0 {
+		t.Errorf("it waits: %+v", left)
+	}
+	b.get("/auth/roles")
+	b.sees("Nothing yet.")
+	if _, err := r.people.AnswerRole(t.Context(), person.Hands{By: person.Operator}, all[0].ID, person.Grant); err != person.ErrState {
+		t.Errorf("answered after that: %v", err)
+	}
+	if now, _ := r.people.Account(t.Context(), a.ID); len(now.Roles) > 0 {
+		t.Errorf("roles %+v", now.Roles)
+	}
+}

@@ -73,7 +73,7 @@ func (s *Server) decideRole(ctx context.Context, req transport.WebRequest, a adm
 	q, comment := all[i], reason(a.form["comment"])
 	switch a.form["answer"] {
 	case "refuse":
-		e, err := s.opt.People.AnswerRole(ctx, hands(a), q.ID, person.Refuse)
+		e, err := s.refuseRequested(ctx, a, q)
 		if errors.Is(err, person.ErrState) {
 			return s.showApprovals(ctx, req, a, ui.FieldError{Text: "That change was decided already"})
 		}
@@ -87,6 +87,14 @@ func (s *Server) decideRole(ctx context.Context, req transport.WebRequest, a adm
 		return s.giveRequested(ctx, req, a, q)
 	}
 	return s.lostPage(req)
+}
+
+// refuseRequested: to refuse one's own request is to withdraw it.
+func (s *Server) refuseRequested(ctx context.Context, a administrator, q person.RoleRequest) (person.Event, error) {
+	if string(q.Account) == a.ID {
+		return s.opt.People.WithdrawRole(ctx, q.Account, q.ID)
+	}
+	return s.opt.People.AnswerRole(ctx, hands(a), q.ID, person.Refuse)
 }
 
 func (s *Server) giveRequested(ctx context.Context, req transport.WebRequest, a administrator, q person.RoleRequest) Answer {

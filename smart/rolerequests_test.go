@@ -56,7 +56,7 @@ func TestARoleAskedForIsNotGivenToOneself(t *testing.T) {
 	ada.get(ui.PathApprovals)
 	ada.decide(change, "refuse")
 	ada.wants(http.StatusSeeOther, "done=refused")
-	ada.recorded("role-refused", false)
+	ada.recorded("role-request-withdrawn", false)
 	if len(ada.asked()) != 0 {
 		t.Error("it still waits")
 	}

@@ -134,6 +134,7 @@ type RoleRequest struct {
 	Mark    StatusKind
 	Decided string // who decided; empty when nobody has
 	Active  bool   // it can be given back
+	Waiting bool   // it can be withdrawn
 }
 
 func (*RequestRole) about() about {

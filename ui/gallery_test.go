@@ -272,7 +272,7 @@ func accounts(t testing.TB) []specimen {
 		{"roles", &ui.RequestRole{Common: roles, Roles: []ui.Choice{{Value: "auditor", Text: "Auditor"}, {Value: "admin", Text: "Administrator", Selected: true}}, Reason: "Quarterly review", Until: "2026-11-22T18:00", Latest: "2026-11-22T20:00",
 			Requests: []ui.RoleRequest{
 				{ID: "r1", Role: "Auditor", Reason: "Complaint 2026-118", Asked: at("2026-11-22 09:00"), Until: at("2026-11-22 17:00"), Status: "Active", Mark: ui.StatusGood, Decided: "Robin Clark", Active: true},
-				{ID: "r2", Role: "Administrator", Reason: "Register the ward board", Asked: at("2026-11-21 09:00"), Until: at("2026-11-21 12:00"), Status: "Waiting for a second person", Mark: ui.StatusWaiting},
+				{ID: "r2", Role: "Administrator", Reason: "Register the ward board", Asked: at("2026-11-21 09:00"), Until: at("2026-11-21 12:00"), Status: "Waiting for a second person", Mark: ui.StatusWaiting, Waiting: true},
 				{ID: "r3", Role: "Administrator", Reason: "Trial", Asked: at("2026-10-01 09:00"), Until: at("2026-10-01 12:00"), Status: "Refused", Mark: ui.StatusBad, Decided: "Robin Clark"}}}},
 	}
 }

@@ -35,6 +35,7 @@ const (
 	PathEmail         = "/account/email"          // GET; POST email
 	PathRoles         = "/roles"                  // GET; POST role, reason, until
 	PathRoleGiveBack  = "/roles/giveback"         // POST request
+	PathRoleWithdraw  = "/roles/withdraw"         // POST request
 
 	PathAdminApps       = "/admin/apps"             // GET
 	PathAdminAppNew     = "/admin/apps/new"         // GET; POST: see AdminAppForm

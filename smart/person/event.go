@@ -32,6 +32,7 @@ const (
 	RoleAsked        EventKind = "role-asked"
 	RoleGranted      EventKind = "role-granted"
 	RoleRefused      EventKind = "role-refused"
+	RoleWithdrawn    EventKind = "role-request-withdrawn"
 	RoleTaken        EventKind = "role-taken-away"
 	Changed          EventKind = "account-changed" // Detail: what
 	Disabled         EventKind = "account-disabled"

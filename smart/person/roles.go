@@ -149,6 +149,22 @@ const (
 	Refuse Answer = false
 )
 
+// WithdrawRole takes a request back, by who asked. ErrState when it is answered,
+// over, or somebody else's.
+func (d *Directory) WithdrawRole(ctx context.Context, id ID, request string) (Event, error) {
+	e, err := roleRequests.Load(ctx, d.vault, request)
+	if errors.Is(err, vault.ErrAbsent) || err == nil && e.Value.Account != id {
+		return Event{}, ErrState
+	}
+	if err == nil {
+		err = d.vault.Apply(ctx, roleRequests.Remove(e))
+	}
+	if errors.Is(err, vault.ErrChanged) {
+		err = ErrState
+	}
+	return done(Event{Kind: RoleWithdrawn, Account: id, By: id, Detail: e.Value.Role}, err)
+}
+
 // AnswerRole grants or refuses a request, once. ErrState when it is answered or
 // over.
 func (d *Directory) AnswerRole(ctx context.Context, h Hands, id string, answer Answer) (Event, error) {
