@@ -136,10 +136,19 @@ func (s *Server) waysIn(ctx context.Context, v *ui.Account, p Person) error {
 	return nil
 }
 
-// waiting is how many roles others ask for.
+// waiting is how many changes and roles others ask for.
 func (s *Server) waiting(ctx context.Context, self person.ID) (n int, err error) {
-	all, err := s.opt.People.RoleRequests(ctx)
-	for _, q := range all {
+	all, err := approvals.All(ctx, s.vault, waiting)
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range all {
+		if e.Value.By != string(self) {
+			n++
+		}
+	}
+	asked, err := s.rolesWanted(ctx, all)
+	for _, q := range asked {
 		if q.Account != self {
 			n++
 		}

@@ -133,18 +133,8 @@ func (s *Server) administration(ctx context.Context, req transport.WebRequest, a
 	if q, ok := readQuery(req); ok && req.Method != http.MethodPost {
 		c.Notice = notices[q["done"]]
 	}
-	if all, err := approvals.All(ctx, s.vault, waiting); err == nil {
-		for _, e := range all {
-			if e.Value.By != a.ID {
-				c.Menu.Waiting++
-			}
-		}
-		asked, _ := s.rolesWanted(ctx, all)
-		for _, q := range asked {
-			if string(q.Account) != a.ID {
-				c.Menu.Waiting++
-			}
-		}
+	if n, err := s.waiting(ctx, person.ID(a.ID)); err == nil {
+		c.Menu.Waiting = n
 	}
 	return c
 }

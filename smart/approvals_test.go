@@ -117,6 +117,20 @@ func TestWhatIsRefusedOrWithdrawnIsNotMade(t *testing.T) {
 	}
 }
 
+// The menu tells how much waits for the person, on every page that has the number.
+func TestTheMenuCountsChangesAndRequests(t *testing.T) {
+	o := newOffice(t, "clients")
+	o.asks("kim", "auditor")
+	o.as("ada").filled(ui.PathAdminAppNew, ui.PathAdminAppNew, officeForm("public")...)
+	for login, want := range map[string]string{"ada": ">1<", "bob": ">2<"} { // ada's own does not wait for her
+		for _, path := range []string{ui.PathAccount, ui.PathApprovals} {
+			w := o.as(login)
+			w.get(path)
+			w.wants(http.StatusOK, want+`span class="hide"> waiting for you`)
+		}
+	}
+}
+
 func TestAnApprovalLapses(t *testing.T) {
 	o := newOffice(t, "clients")
 	o.as("ada").filled(ui.PathAdminAppNew, ui.PathAdminAppNew, officeForm("public")...)
