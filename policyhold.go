@@ -22,11 +22,16 @@ type policyHold struct {
 	instance *Instance
 
 	mu    sync.Mutex
-	found string // hash that the last look found
-	told  string // what was dealt with: a hash, and the one it was compared with
+	found string    // hash that the last look found
+	told  string    // what was dealt with: a hash, and the one it was compared with
+	at    time.Time // when
 }
 
 const holdTimeout = 10 * time.Second
+
+// holdAgain is how often it is seen to that what is not approved waits for it: a
+// proposal lapses, and what was refused long ago is asked about again.
+const holdAgain = time.Minute
 
 // openPolicies is where policies are read from, at the start and at each reload.
 func (i *Instance) openPolicies() (fs.FS, error) {
@@ -90,8 +95,8 @@ func (h *policyHold) take(ctx context.Context, texts authz.Texts) (fs.FS, error)
 	defer h.mu.Unlock()
 	settled := h.found == texts.Hash
 	h.found = texts.Hash
-	about := texts.Hash + " " + approved.Hash
-	if texts.Hash == approved.Hash || !settled || h.told == about {
+	about, at := texts.Hash+" "+approved.Hash, h.instance.clock.Now()
+	if texts.Hash == approved.Hash || !settled || h.told == about && at.Sub(h.at).Abs() < holdAgain {
 		return textFiles(approved.Files), nil
 	}
 	policies, err := texts.Policies()
@@ -107,8 +112,10 @@ func (h *policyHold) take(ctx context.Context, texts authz.Texts) (fs.FS, error)
 			return nil, err
 		}
 	}
-	h.told = about
-	h.instance.log.Warn("the folder holds policies that are not approved; those approved stay in force", "hash", texts.Hash)
+	if now || h.told != about {
+		h.instance.log.Warn("the folder holds policies that are not approved; those approved stay in force", "hash", texts.Hash)
+	}
+	h.told, h.at = about, at
 	return textFiles(approved.Files), nil
 }
 

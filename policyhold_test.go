@@ -9,7 +9,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"firebreak/clock"
+	"firebreak/internal/service"
 	"firebreak/smart"
 	"firebreak/smart/person"
 	"firebreak/transport"
@@ -20,11 +23,18 @@ const (
 	holdTwo = `@id("two") permit (principal, action == Action::"search", resource);` + "\n"
 )
 
-// held is an instance whose policies take two persons, on a folder of them.
-func held(t *testing.T, dir string) *Instance {
+// held is an instance whose policies take two persons, on a folder of them. With a
+// database it is one of the servers that share it.
+func held(t *testing.T, dir, postgres string) *Instance {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Dir, cfg.Listen, cfg.Base, cfg.LocalIssuer = dir, "", "https://hold.example/fhir", dir
+	if postgres != "" {
+		cfg.Store.Postgres, cfg.Smart.KeyFile = postgres, filepath.Join(dir, "vault.key")
+		if err := os.WriteFile(cfg.Smart.KeyFile, []byte("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	cfg.Smart.Enabled, cfg.Smart.AdminACR, cfg.Smart.TwoPersons, cfg.Smart.Letters = true, smart.ACRPassword, []string{"policies"}, filepath.Join(dir, "letters")
 	i, err := Open(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -127,10 +137,20 @@ func asAdmin(t *testing.T, i *Instance) *browser {
 	return b
 }
 
+// onBoth runs a test on each database.
+func onBoth(t *testing.T, test func(t *testing.T, postgres string)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, "") })
+	t.Run("postgres", func(t *testing.T) { test(t, service.Postgres(t)) })
+}
+
 func TestPoliciesThatTakeTwoWaitInTheFolder(t *testing.T) {
+	onBoth(t, policiesThatTakeTwoWait)
+}
+
+func policiesThatTakeTwoWait(t *testing.T, postgres string) {
 	dir := t.TempDir()
 	holdWrite(t, dir, holdOne)
-	i := held(t, dir)
+	i := held(t, dir, postgres)
 	defer func() { _ = i.Close() }()
 	first := i.policies.Epoch()
 	holdWrite(t, dir, holdOne+holdTwo)
@@ -142,7 +162,7 @@ func TestPoliciesThatTakeTwoWaitInTheFolder(t *testing.T) {
 	if err := i.Close(); err != nil {
 		t.Fatal(err)
 	}
-	i = held(t, dir)
+	i = held(t, dir, postgres)
 	if i.policies.Epoch() != first {
 		t.Fatal("a start put policies in force that nobody approved")
 	}
@@ -169,7 +189,7 @@ func TestPoliciesThatTakeTwoWaitInTheFolder(t *testing.T) {
 	if err := i.Close(); err != nil {
 		t.Fatal(err)
 	}
-	i = held(t, dir)
+	i = held(t, dir, postgres)
 	if i.policies.Epoch() != second {
 		t.Error("the folder took approved policies out of force")
 	}
@@ -182,7 +202,7 @@ func TestPoliciesThatTakeTwoWaitInTheFolder(t *testing.T) {
 func TestFaultyPoliciesAreNotProposed(t *testing.T) {
 	dir := t.TempDir()
 	holdWrite(t, dir, holdOne)
-	i := held(t, dir)
+	i := held(t, dir, "")
 	defer func() { _ = i.Close() }()
 	first := i.policies.Epoch()
 	holdWrite(t, dir, `@id("one") permit (principal, action == Action::"read", resource) when { no.such };`)
@@ -192,5 +212,98 @@ func TestFaultyPoliciesAreNotProposed(t *testing.T) {
 	}
 	if out, err := i.Administer(t.Context(), smart.Operation{Task: smart.ListApprovals}, "test"); err != nil || len(out.Waiting) != 0 {
 		t.Errorf("%d changes wait, %v", len(out.Waiting), err)
+	}
+}
+
+// approves has the administrator approve the one change that waits.
+func approves(t *testing.T, b *browser) {
+	t.Helper()
+	b.do("GET", "/auth/admin/approvals", "")
+	b.post("/auth/admin/approvals/decide", "answer", "approve")
+	if !strings.Contains(b.body, "The change is made.") {
+		t.Fatalf("not approved: %s", b.body)
+	}
+}
+
+// TestPoliciesThatWereInForceOnceAreProposedAgain: what was approved, replaced, and is
+// wanted again waits again. So does what lapsed before anybody looked at it.
+func TestPoliciesThatWereInForceOnceAreProposedAgain(t *testing.T) {
+	dir := t.TempDir()
+	holdWrite(t, dir, holdOne)
+	i := held(t, dir, "")
+	defer func() { _ = i.Close() }()
+	first, b := i.policies.Epoch(), asAdmin(t, i)
+	for _, text := range []string{holdOne + holdTwo, holdOne, holdOne + holdTwo, holdOne} {
+		holdWrite(t, dir, text)
+		looks(t, i)
+		approves(t, b)
+		looks(t, i)
+	}
+	if i.policies.Epoch() != first {
+		t.Error("the policies of the beginning are not in force")
+	}
+}
+
+func TestAProposalThatLapsedIsMadeAgain(t *testing.T) {
+	dir := t.TempDir()
+	holdWrite(t, dir, holdOne)
+	i := held(t, dir, "")
+	defer func() { _ = i.Close() }()
+	later := clock.NewFixed(i.clock.Now())
+	i.clock = later
+	holdWrite(t, dir, holdTwo)
+	looks(t, i)
+	waiting := func() int {
+		out, err := i.Administer(t.Context(), smart.Operation{Task: smart.ListApprovals}, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(out.Waiting)
+	}
+	if waiting() != 1 {
+		t.Fatal("it is not proposed")
+	}
+	// As it is when its time is up: the entry is gone.
+	if _, err := i.store.Vault().Sweep(t.Context(), 1000, later.Now().Add(73*time.Hour).UnixMilli()); err != nil {
+		t.Fatal(err)
+	}
+	if waiting() != 0 {
+		t.Fatal("it has not lapsed")
+	}
+	later.Advance(2 * time.Minute)
+	looks(t, i)
+	if waiting() != 1 {
+		t.Error("what lapsed is never asked again")
+	}
+}
+
+// TestServersOfOneDatabaseHoldTheSamePolicies: one asks, another's administrator
+// approves, and all have them.
+func TestServersOfOneDatabaseHoldTheSamePolicies(t *testing.T) {
+	postgres := service.Postgres(t)
+	here, there := t.TempDir(), t.TempDir()
+	holdWrite(t, here, holdOne)
+	holdWrite(t, there, holdOne)
+	i, other := held(t, here, postgres), held(t, there, postgres)
+	defer func() { _ = i.Close() }()
+	defer func() { _ = other.Close() }()
+	first := i.policies.Epoch()
+	for _, dir := range []string{here, there} {
+		holdWrite(t, dir, holdOne+holdTwo)
+	}
+	looks(t, i)
+	looks(t, other)
+	if i.policies.Epoch() != first || other.policies.Epoch() != first {
+		t.Fatal("in force without an approval")
+	}
+	b := asAdmin(t, i)
+	if n := strings.Count(b.body, `name="change"`); n != 1 {
+		t.Fatalf("%d changes wait, want the one that both have asked for", n)
+	}
+	approves(t, b)
+	looks(t, other)
+	looks(t, i)
+	if i.policies.Epoch() == first || other.policies.Epoch() != i.policies.Epoch() {
+		t.Errorf("in force: %s here, %s there, %s before", i.policies.Epoch(), other.policies.Epoch(), first)
 	}
 }

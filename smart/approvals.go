@@ -98,8 +98,8 @@ func (s *Server) attempt(ctx context.Context, a administrator, c change, why str
 	if err := s.sound(ctx, h, c); err != nil {
 		return outcome{}, err
 	}
-	id, err := s.ask(ctx, handle(), approval{Change: c, By: a.ID, Reason: why})
-	if err != nil {
+	id, kept := handle(), s.toWait(approval{Change: c, By: a.ID, Reason: why})
+	if err := s.vault.Apply(ctx, approvals.New(id, kept, kept.Due, kept.tags()...)); err != nil {
 		return outcome{}, err
 	}
 	e := a.event("approval-asked")
@@ -107,11 +107,11 @@ func (s *Server) attempt(ctx context.Context, a administrator, c change, why str
 	return outcome{pending: id, events: []Event{e}}, nil
 }
 
-// ask keeps a change until it is decided; vault.ErrChanged when it is kept already.
-func (s *Server) ask(ctx context.Context, id string, a approval) (string, error) {
+// toWait is a change that waits from now on.
+func (s *Server) toWait(a approval) approval {
 	a.Asked = s.now().UTC().Truncate(time.Millisecond)
 	a.Due, a.State = a.Asked.Add(approvalLife), stateWaiting
-	return id, s.vault.Apply(ctx, approvals.New(id, a, a.Due, a.tags()...))
+	return a
 }
 
 // approvalsPage lists what waits, and what was decided of late.

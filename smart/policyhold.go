@@ -45,12 +45,33 @@ func (s *Server) FirstPolicies(ctx context.Context, p PolicyTexts) error {
 // reports whether it was now. Who has changed the folder is not known: it is the
 // operator's, and any administrator may approve.
 func (s *Server) ProposePolicies(ctx context.Context, p PolicyTexts) (bool, error) {
-	_, err := s.ask(ctx, hashName(p.Hash+" "+p.Instead), approval{Change: change{Kind: takePolicies, Policies: p}, By: string(person.Operator),
-		Reason: "The folder of policies has changed"})
+	name := hashName(p.Hash + " " + p.Instead)
+	was, err := approvals.Load(ctx, s.vault, name)
+	absent := errors.Is(err, vault.ErrAbsent)
+	if err != nil && !absent {
+		return false, err
+	}
+	if !absent && !s.mayProposeAgain(was.Value) {
+		return false, nil
+	}
+	a := s.toWait(approval{Change: change{Kind: takePolicies, Policies: p}, By: string(person.Operator), Reason: "The folder of policies has changed"})
+	op := approvals.New(name, a, a.Due, a.tags()...)
+	if !absent {
+		was.Value, was.Until = a, a.Due
+		op = approvals.Replace(was, a.tags()...)
+	}
+	err = s.vault.Apply(ctx, op)
 	if errors.Is(err, vault.ErrChanged) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// mayProposeAgain: what was approved once may have been replaced since, and be
+// wanted again. What waits is asked already, and what was refused, or is being made
+// at this moment, is not asked again.
+func (s *Server) mayProposeAgain(a approval) bool {
+	return a.State == stateDone || a.State == stateFailed || a.State == stateTaken && s.now().Sub(a.Decided) > 5*minute
 }
 
 // approvePolicies keeps policies in the place of those they were compared with.
