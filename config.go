@@ -236,6 +236,7 @@ func (c *Config) resolve(from string) {
 	abs(&c.Audit.Dir, below("audit"))
 	abs(&c.Policies.Dir, "")
 	abs(&c.Smart.Passwords.BreachList, "")
+	abs(&c.Smart.Outbound.CAFile, "")
 	abs(&c.Smart.Mail.PasswordFile, "")
 	abs(&c.Smart.Mail.CAFile, "")
 	for n := range c.Smart.Providers {

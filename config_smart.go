@@ -47,6 +47,9 @@ type SmartConfig struct {
 	// Providers are other places to sign in at.
 	Providers []federation.Config `koanf:"providers"`
 
+	// Outbound is where addresses that applications registered may be.
+	Outbound OutboundConfig `koanf:"outbound"`
+
 	// Mail is the server that takes letters to people.
 	Mail MailConfig `koanf:"mail"`
 	// Letters is not a key: it is where the demo's letters are put, as files.
@@ -173,6 +176,7 @@ func (c *Config) checkSmart(fault faultFunc) {
 	}
 	checkFile(fault, "smart.passwords.breach_list", s.Passwords.BreachList, false)
 	s.Mail.check(fault)
+	s.Outbound.check(fault)
 	for n, p := range s.Providers {
 		p.Check(func(key, format string, args ...any) {
 			fault(fmt.Sprintf("smart.providers[%d].%s", n, key), format, args...)

@@ -144,6 +144,7 @@ issuers:
      require_type: true, introspection: {url: "http://127.0.0.1:9/i", client_id: c, key_file: secret, key_id: k, always: true, remember: 5s}}
 smart: {enabled: true, issuer: "https://id.example.org/auth", name: n, help: h, key_file: secret, administrators: [a], admin_acr: "urn:firebreak:acr:3", two_persons: [clients, people, keys, policies], access_life: 2m, refresh_life: 3h, session_idle: 4m,
   session_life: 5h, key_period: 6h, passwords: {min_length: 14, breach_list: secret}, roles: {clinical: [b], just_in_time: [c], self_service: [c], max_just_in_time: 7h, second_factor: [e]},
+  outbound: {hosts: [.example.org], networks: [10.1.0.0/16], ca_file: public.pem},
   mail: {host: mail.example.org, port: 2525, tls: implicit, ca_file: public.pem, user: u, password_file: secret, from: fhir@example.org},
   purposes: [{role: d, purpose: TREAT}],
   providers: [{id: i, name: n, issuer: "http://127.0.0.1:9/o", client_id: c, private_key_file: secret, key_id: k, assertion_audience: token_endpoint, scopes: [s], acr_values: [v],
@@ -259,6 +260,8 @@ func TestWhatIsUnsafeOrUnknownStopsTheStart(t *testing.T) {
 		{"any origin", yaml + `allowed_origins: ["*"]` + "\n", "allowed_origins"},
 		{"weak administrators", yaml + "smart: {enabled: true, admin_acr: none}\n", "smart.admin_acr: must be one of"},
 		{"two persons for what nobody asks about", yaml + "smart: {enabled: true, two_persons: [coffee]}\n", "smart.two_persons: \"coffee\" must be one of"},
+		{"a host with a wildcard", yaml + "smart: {enabled: true, outbound: {hosts: [\"*.example.org\"]}}\n", "smart.outbound.hosts[0]: must be a host's name"},
+		{"a network that is an address", yaml + "smart: {enabled: true, outbound: {networks: [10.1.2.3/16]}}\n", "smart.outbound.networks[0]: must be a network"},
 		{"two persons and nobody to approve", yaml + "smart: {two_persons: [policies]}\n", "smart.two_persons: needs smart.enabled"},
 		{"negative limit", yaml + "limits: {body: -1}\n", "limits.body: must not be negative"},
 		{"burst of nothing", yaml + "limits: {per_client_burst: 1}\n", "limits.per_client_burst: needs limits.per_client"},

@@ -44,7 +44,11 @@ func (i *Instance) openIdentity(ctx context.Context) (*identity, error) {
 		return nil, err
 	}
 	id := &identity{vault: kept, charts: &chart{base: i.base}}
-	fetcher, err := client.NewFetcher(client.Outbound{}, i.clock)
+	outbound, err := c.Outbound.rules()
+	if err != nil {
+		return nil, err
+	}
+	fetcher, err := client.NewFetcher(outbound, i.clock)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +86,7 @@ func (i *Instance) openIdentity(ctx context.Context) (*identity, error) {
 	id.smart, err = smart.New(smart.Options{Issuer: issuer, Base: i.base, Vault: id.vault, Clock: i.clock, Log: i.log, Clients: id.clients, Auth: auth,
 		Proofs: proofs, People: id.people, Federation: others, Chart: id.charts, Pages: pages, Purposes: c.purposes(), Administrators: c.Administrators, AdminACR: c.AdminACR,
 		TwoPersons: c.TwoPersons, Roles: c.offered(), RequestableRoles: c.Roles.JustInTime, Mail: c.sendsLetters(),
-		Mutual: i.mutual(at.Path), Outbound: client.Outbound{}.Client(10 * time.Second),
+		Mutual: i.mutual(at.Path), Outbound: outbound.Client(10 * time.Second),
 		AccessLife: c.AccessLife.Duration, RefreshLife: c.RefreshLife.Duration, SessionIdle: c.SessionIdle.Duration,
 		SessionLife: c.SessionLife.Duration, KeyPeriod: c.KeyPeriod.Duration})
 	return id, err
