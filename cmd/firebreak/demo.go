@@ -91,7 +91,7 @@ func (d demoCommand) prepare(c console, i *firebreak.Instance, ca string) (*demo
 	if old == nil || old.Store != set.Store {
 		old = &demoFile{}
 	}
-	if now.Clients, err = setClients(c.ctx, i, d.Dir, old.Clients); err != nil {
+	if now.Clients, err = setClients(c.ctx, i, d.Dir, old); err != nil {
 		return nil, err
 	}
 	if err := invitePeople(c.ctx, i, d.Dir, now.Users, old.Users); err != nil {

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
@@ -85,17 +86,30 @@ func demoIssuer(base string) string {
 // demoApp is where the sample application is served.
 func demoApp(base string) string { return strings.TrimSuffix(base, "/fhir") }
 
-// setClients registers the demo's applications.
-func setClients(ctx context.Context, i *firebreak.Instance, dir string, old map[string]demoClient) (map[string]demoClient, error) {
-	out := map[string]demoClient{}
+// setClients registers the demo's applications. Those that are registered stay as
+// administrators have left them: disabled ones too.
+func setClients(ctx context.Context, i *firebreak.Instance, dir string, before *demoFile) (map[string]demoClient, error) {
+	there, err := i.Clients(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out, old := map[string]demoClient{}, before.Clients
 	for id, c := range demoClients(demoApp(i.Base())) {
+		at := slices.IndexFunc(there, func(r client.Registration) bool { return r.Client.ID == id })
+		if at >= 0 {
+			c = moved(there[at].Client, c, demoApp(before.Base), demoApp(i.Base()))
+		}
 		d := demoClient{Name: c.Name, Public: c.Kind == client.Public, RedirectURIs: c.RedirectURIs, LaunchURI: c.LaunchURI, Scope: strings.Join(c.Scopes, " "),
 			AuthMethod: string(c.Method), Secret: old[id].Secret}
 		if c.Method == client.PrivateKeyJWT {
 			d.PrivateKey, d.Algorithm = filepath.Join(dir, "clients", id+".pem"), string(jose.ES384)
-			var err error
-			if c.Keys, d.KeyID, err = keyPair(d.PrivateKey); err != nil {
+			_, lost := os.Stat(d.PrivateKey)
+			keys, kid, err := keyPair(d.PrivateKey)
+			if err != nil {
 				return nil, fmt.Errorf("key of %s: %w", id, err)
+			}
+			if d.KeyID = kid; at < 0 || lost != nil {
+				c.Keys, c.KeysURL = keys, ""
 			}
 		}
 		secret, err := i.SetClient(ctx, c)
@@ -113,6 +127,26 @@ func setClients(ctx context.Context, i *firebreak.Instance, dir string, old map[
 		out[id] = d
 	}
 	return out, nil
+}
+
+// moved is a registration as it was left, with its addresses at where the demo is
+// now. Where the demo was is in demo.json; without that the addresses are as at first.
+func moved(left, first client.Client, was, now string) client.Client {
+	if was == "" {
+		left.RedirectURIs, left.LaunchURI = first.RedirectURIs, first.LaunchURI
+		return left
+	}
+	move := func(uri string) string {
+		if rest, ok := strings.CutPrefix(uri, was+"/"); ok {
+			return now + "/" + rest
+		}
+		return uri
+	}
+	left.RedirectURIs, left.LaunchURI = slices.Clone(left.RedirectURIs), move(left.LaunchURI)
+	for n, uri := range left.RedirectURIs {
+		left.RedirectURIs[n] = move(uri)
+	}
+	return left
 }
 
 // keyPair reads an application's private key, or makes it, and is the public one
