@@ -11,6 +11,7 @@ import (
 	"firebreak/smart/client"
 	"firebreak/smart/person"
 	"firebreak/ui"
+	"firebreak/vault"
 )
 
 var shownSecret = regexp.MustCompile(`fbsecret_[A-Za-z0-9_-]{43}`)
@@ -236,5 +237,39 @@ func TestPeopleAreFoundByName(t *testing.T) {
 	w.wants(http.StatusOK, "person-ch", "Previous")
 	if strings.Contains(w.text(), "person-aa") || strings.Contains(w.text(), "Next") {
 		t.Error("the second page has what the first has")
+	}
+}
+
+// TestEnablingBringsNothingBack, also where disabling was cut short after its first
+// step, by a crash.
+func TestEnablingBringsNothingBack(t *testing.T) {
+	o := newOffice(t)
+	o.app(portal())
+	grant, _ := o.granted("portal", "kim")
+	if err := o.opt.Clients.Disable(here, "portal", "operator"); err != nil {
+		t.Fatal(err)
+	}
+	ada := o.as("ada")
+	ada.filled(showPath(ui.PathAdminApp, "portal"), ui.PathAdminAppEnable, "app", "portal", "reason", "mended")
+	ada.wants(http.StatusSeeOther, "done=enabled")
+	if _, err := grants.Load(here, o.vault, grant); err != vault.ErrAbsent {
+		t.Errorf("what was granted is there again: %v", err)
+	}
+	if e := ada.recorded("revoke", false); e.Grant != grant || e.Person != o.ids["ada"] {
+		t.Errorf("on record: %+v", e)
+	}
+}
+
+// TestWhatWasGrantedGoesWithItsApplication: another under the same id has none of it.
+func TestWhatWasGrantedGoesWithItsApplication(t *testing.T) {
+	o := newOffice(t)
+	o.app(portal())
+	grant, token := o.granted("portal", "kim")
+	if err := o.opt.Clients.Remove(here, "portal"); err != nil {
+		t.Fatal(err)
+	}
+	o.app(portal())
+	if _, err := grants.Load(here, o.vault, grant); err != vault.ErrAbsent || o.lives(token) {
+		t.Errorf("another application has the grant: %v, token lives %t", err, o.lives(token))
 	}
 }

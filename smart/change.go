@@ -200,7 +200,10 @@ func (s *Server) makeClient(ctx context.Context, h person.Hands, c change) (out 
 		err = s.replaceClient(ctx, c, by)
 	case enableClient:
 		what = "application-enabled"
-		err = s.opt.Clients.Enable(ctx, id, by)
+		// What was granted went when it was disabled, unless that was cut short.
+		if out.events, err = s.endGrantsTo(ctx, id); err == nil {
+			err = s.opt.Clients.Enable(ctx, id, by)
+		}
 	case newSecret:
 		what = "application-secret"
 		out.secret, err = s.opt.Clients.RotateSecret(ctx, id, c.Keep.Duration(), by)
@@ -208,7 +211,7 @@ func (s *Server) makeClient(ctx context.Context, h person.Hands, c change) (out 
 	if err != nil {
 		return outcome{}, err
 	}
-	out.events = []Event{{What: what, Client: id}}
+	out.events = append(out.events, Event{What: what, Client: id})
 	r, err := s.opt.Clients.Load(ctx, id)
 	out.client = r.Client
 	return out, err
@@ -268,17 +271,34 @@ func (s *Server) disableClient(ctx context.Context, id, by string) ([]Event, err
 	if err := s.opt.Clients.Disable(ctx, id, by); err != nil {
 		return nil, err
 	}
-	events := []Event{{What: "application-disabled", Client: id}}
+	ended, err := s.endGrantsTo(ctx, id, s.revoke(aboutClient(id))...)
+	return append([]Event{{What: "application-disabled", Client: id}}, ended...), err
+}
+
+// endGrantsTo ends what was granted to an application that is disabled, with what
+// goes with that.
+func (s *Server) endGrantsTo(ctx context.Context, id string, with ...vault.Op) ([]Event, error) {
 	all, err := grants.All(ctx, s.vault, "client:"+id)
 	if err != nil {
-		return events, err
+		return nil, err
 	}
-	ops := s.revoke(aboutClient(id))
+	var events []Event
 	for _, g := range all {
-		ops = append(ops, grants.Drop(g.Name))
 		events = append(events, Event{What: "revoke", About: g.Value.Person, Client: id, Grant: g.Name, Why: "the application was disabled"})
 	}
-	return events, s.vault.Apply(ctx, ops...)
+	if with = append(with, without(all)...); len(with) == 0 {
+		return nil, nil
+	}
+	return events, s.vault.Apply(ctx, with...)
+}
+
+// without are the changes by which grants are gone.
+func without(all []vault.Entry[Grant]) []vault.Op {
+	var ops []vault.Op
+	for _, g := range all {
+		ops = append(ops, grants.Drop(g.Name))
+	}
+	return ops
 }
 
 // lockPerson closes an account, and ends its sessions and all that it granted.
@@ -312,12 +332,10 @@ func (s *Server) lockPerson(ctx context.Context, h person.Hands, id person.ID) (
 	if err != nil {
 		return events, err
 	}
-	ops := s.revoke(aboutPerson(string(id)))
 	for _, g := range all {
-		ops = append(ops, grants.Drop(g.Name))
 		events = append(events, Event{What: "revoke", About: string(id), Client: g.Value.Client, Grant: g.Name, Why: "the account was locked"})
 	}
-	return events, s.vault.Apply(ctx, ops...)
+	return events, s.vault.Apply(ctx, append(s.revoke(aboutPerson(string(id))), without(all)...)...)
 }
 
 // endRole ends a role; tokens that were issued while it was held end with it, and

@@ -131,6 +131,10 @@ func New(o Options) (*Server, error) {
 	// Who may do less than before loses the tokens that say more, at that moment.
 	o.People.Ends(func(id person.ID, rights int64) []vault.Op { return s.revokeBefore(ofPerson(string(id)), rights) })
 	o.Clients.Ends(func(id string, from time.Time) []vault.Op { return s.revokeBefore(ofClient(id), from.UnixMilli()) })
+	o.Clients.Leaves(func(ctx context.Context, id string) ([]vault.Op, error) {
+		all, err := grants.All(ctx, s.vault, "client:"+id)
+		return without(all), err
+	})
 	return s, nil
 }
 

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -12,6 +13,13 @@ import (
 // those worthless that were issued to the client as it was before a time of
 // Client.Changed. It must be called before the first change.
 func (r *Registry) Ends(with func(id string, from time.Time) []vault.Op) { r.ends = with }
+
+// Leaves tells what is to be stored together with the removal of a client, besides
+// what Ends tells: whoever keeps what was granted to it forgets that. It must be
+// called before the first change.
+func (r *Registry) Leaves(with func(ctx context.Context, id string) ([]vault.Op, error)) {
+	r.leaves = with
+}
 
 // ending are those changes, if there is a reason for them. A client that only
 // gained something loses its tokens too, and gets better ones.

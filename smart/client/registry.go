@@ -35,6 +35,8 @@ type Registry struct {
 	keys  *Fetcher
 	ends  func(id string, from time.Time) []vault.Op
 	cache
+
+	leaves func(ctx context.Context, id string) ([]vault.Op, error)
 }
 
 // NewRegistry is the registry in a vault. keys fetches the keys of clients that
@@ -222,12 +224,19 @@ func (r *Registry) change(ctx context.Context, id, by string, do func(*record) e
 	return err
 }
 
-// Remove takes a client away. Whoever calls it has ended what was granted to the
-// client first: another could be registered under the same id.
+// Remove takes a client away, with what was granted to it: another could be
+// registered under the same id.
 func (r *Registry) Remove(ctx context.Context, id string) error {
 	ops := []vault.Op{clients.Drop(id)}
 	if r.ends != nil {
 		ops = append(ops, r.ends(id, r.now())...)
+	}
+	if r.leaves != nil {
+		more, err := r.leaves(ctx, id)
+		if err != nil {
+			return err
+		}
+		ops = append(ops, more...)
 	}
 	return r.vault.Apply(ctx, ops...)
 }
