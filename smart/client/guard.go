@@ -34,7 +34,7 @@ type Outbound struct {
 
 var (
 	errHostName = errors.New("is at a host that is not among those allowed")
-	errNetwork  = errors.New("this network may not be reached")
+	errNetwork  = errors.New("is in a network that may not be reached")
 	errProxy    = errors.New("with a proxy the allowed hosts must be listed")
 )
 
@@ -55,6 +55,8 @@ func (o Outbound) Allows(raw string) error {
 	}
 	ip, err := netip.ParseAddr(u.Hostname())
 	literal := err == nil
+	name := strings.TrimSuffix(u.Hostname(), ".")
+	here := name == "localhost" || strings.HasSuffix(name, ".localhost") // RFC 6761 §6.3
 	switch {
 	case u.Opaque != "" || u.Hostname() == "":
 		return errURIForm
@@ -65,6 +67,8 @@ func (o Outbound) Allows(raw string) error {
 	case !o.hostAllowed(u.Hostname()):
 		return errHostName
 	case literal && o.Proxy == nil && !o.reachable(ip):
+		return errNetwork
+	case here && o.Proxy == nil && !o.reachable(netip.IPv6Loopback()) && !o.reachable(netip.AddrFrom4([4]byte{127, 0, 0, 1})):
 		return errNetwork
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"firebreak/clock"
@@ -95,7 +96,9 @@ func (r *Registry) check(c Client) error {
 				continue
 			}
 			if err := r.keys.Allows(a[1]); err != nil {
-				lines = append(lines, "the "+a[0]+" "+err.Error())
+				what := "the " + a[0] + " "
+				// It says more exactly what Check has said already.
+				lines = append(slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, what) }), what+err.Error())
 			}
 		}
 	}
