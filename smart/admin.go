@@ -229,7 +229,7 @@ func faults(err error) ([]ui.FieldError, bool) {
 	if errors.As(err, &invalid) {
 		var out []ui.FieldError
 		for _, line := range invalid.Faults {
-			out = append(out, ui.FieldError{Field: fieldOf(line), Text: line})
+			out = append(out, ui.FieldError{Field: fieldOf(line), Text: labels.Replace(line)})
 		}
 		return out, true
 	}
@@ -253,6 +253,12 @@ func faults(err error) ([]ui.FieldError, bool) {
 	}
 	return nil, false
 }
+
+// labels are what the form calls the parts of a registration.
+var labels = strings.NewReplacer("PostLogoutRedirectURIs", "addresses after signing out", "RedirectURIs", "redirect addresses", "BackchannelLogoutURI", "sign-out address",
+	"LaunchURI", "launch address", "Keys or a KeysURL", "a key set or the address of one", "KeysURL", "address of the key set", "the Keys hold", "the key set holds", "Keys", "key set",
+	"Scopes", "scopes", "an Organization", "an organisation", "the Organization", "the organisation", "Roles", "roles", "the Name", "the name", "the Publisher", "“Run by”",
+	"the Contact", "its own page", "the Certificate", "the certificate")
 
 // fieldOf is the form's field that a fault of a registration is about.
 func fieldOf(line string) string {

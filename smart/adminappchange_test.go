@@ -34,7 +34,7 @@ func TestAnApplicationIsChangedAndKeepsTheRest(t *testing.T) {
 		t.Errorf("on record: %+v", e)
 	}
 	w.filled(showPath(ui.PathAdminAppChange, "portal"), ui.PathAdminAppChange, "app", "portal", "name", "Portal", "redirects", "http://portal.example/cb", "scopes", "openid", "reason", "they moved")
-	w.wants(http.StatusUnprocessableEntity, "RedirectURIs, number 1", "Change an application")
+	w.wants(http.StatusUnprocessableEntity, "redirect addresses, number 1", "Change an application")
 }
 
 func TestAChangeThatTakesTwoShowsAllOfIt(t *testing.T) {

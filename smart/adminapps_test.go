@@ -63,7 +63,7 @@ func TestWrongRegistrationIsShownAgainWithItsFaults(t *testing.T) {
 	o := newOffice(t)
 	w := o.as("ada")
 	w.filled(ui.PathAdminAppNew, ui.PathAdminAppNew, "name", "<b>Growth", "kind", "public", "redirects", "http://app.example/cb", "scopes", "openid", "reason", "asked for")
-	w.wants(http.StatusUnprocessableEntity, "http://app.example/cb", "RedirectURIs, number 1")
+	w.wants(http.StatusUnprocessableEntity, "http://app.example/cb", "redirect addresses, number 1")
 	if strings.Contains(string(w.page.Reply.Body), "<b>Growth") {
 		t.Error("what was typed is not escaped")
 	}
