@@ -221,7 +221,7 @@ func (i *Instance) identityRecord(req transport.WebRequest, reply transport.WebR
 		r.Patients = []string{"Patient/" + e.Patient}
 	}
 	var about []string
-	for _, x := range [...][2]string{{"grant", e.Grant}, {"scope", e.Scope}, {"about", e.About}} {
+	for _, x := range [...][2]string{{"grant", e.Grant}, {"scope", e.Scope}, {"about", e.About}, {"change", e.Change}, {"asked-by", e.AskedBy}} {
 		if x[1] != "" {
 			about = append(about, x[0]+"="+x[1])
 		}

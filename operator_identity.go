@@ -84,7 +84,7 @@ func (i *Instance) Invite(ctx context.Context, n person.Newcomer) (person.Accoun
 	if err != nil {
 		return a, err
 	}
-	return a, i.operated(ctx, audit.Record{Interaction: string(e.Kind), Operation: "about=" + string(a.ID), FHIRUser: a.FHIRUser})
+	return a, i.operated(ctx, audit.Record{Interaction: string(e.Kind), Operation: "about=" + string(a.ID), FHIRUser: a.FHIRUser, Detail: e.Detail})
 }
 
 // Accept does what the owner of an invitation does with its token.

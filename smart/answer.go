@@ -34,6 +34,8 @@ type Event struct {
 	Scope        string
 	Patient      string // "Patient/…" of the launch context
 	About        string // another person or thing that it was done to
+	Change       string // the change that takes two persons, by its name: the same from asking to making
+	AskedBy      string // account id of who asked for it, where another has decided
 	Reason       string // as the administrator who did it gave it, at most 300 characters
 }
 

@@ -1,6 +1,7 @@
 package smart
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -103,7 +104,7 @@ func (s *Server) attempt(ctx context.Context, a administrator, c change, why str
 		return outcome{}, err
 	}
 	e := a.event("approval-asked")
-	e.Why, e.Grant, e.Reason, e.Client, e.About = string(c.Kind), "", why, c.Client.ID, string(c.Whom.ID)
+	e.Why, e.Change, e.Reason, e.Client, e.About = string(c.Kind), id, why, c.Client.ID, cmp.Or(string(c.Whom.ID), c.Newcomer.FHIRUser)
 	return outcome{pending: id, events: []Event{e}}, nil
 }
 
@@ -235,6 +236,7 @@ func (s *Server) decide(ctx context.Context, req transport.WebRequest) Answer {
 	}
 	event := a.event("approval-refused")
 	event.Why, event.Client, event.About, event.Reason = string(e.Value.Change.Kind), e.Value.Change.Client.ID, string(e.Value.Change.Whom.ID), reason(a.form["comment"])
+	event.Change, event.AskedBy = e.Name, e.Value.By
 	mine := e.Value.By == a.ID
 	switch {
 	case !same(digest, e.Value.digest()):
@@ -294,7 +296,11 @@ func (s *Server) approve(ctx context.Context, req transport.WebRequest, a admini
 		}
 		return s.showApprovals(ctx, req, a, wrong...).with(event)
 	}
-	return s.seeDone(ui.PathApprovals, "", "approved").with(event).with(a.stamp(out.events, e.Value.Reason)...)
+	made := a.stamp(out.events, e.Value.Reason)
+	for i := range made {
+		made[i].Change, made[i].AskedBy = event.Change, event.AskedBy
+	}
+	return s.seeDone(ui.PathApprovals, "", "approved").with(event).with(made...)
 }
 
 // agreed makes a change that two have agreed to. Who asked must still be an

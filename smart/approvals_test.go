@@ -84,7 +84,11 @@ func TestASecondPersonMakesTheChange(t *testing.T) {
 	if e := bob.recorded("application-registered", false); e.Person != o.ids["bob"] || e.Reason != "asked for by paediatrics" {
 		t.Errorf("on record: %+v", e)
 	}
-	if e := bob.recorded("approval-granted", false); e.Reason != "looked at it" {
+	name := ada.recorded("approval-asked", false).Change
+	if e := bob.recorded("application-registered", false); name == "" || e.Change != name || e.AskedBy != o.ids["ada"] {
+		t.Errorf("on record, of %s by ada: %+v", name, e)
+	}
+	if e := bob.recorded("approval-granted", false); e.Reason != "looked at it" || e.Change != name || e.AskedBy != o.ids["ada"] {
 		t.Errorf("on record: %+v", e)
 	}
 	bob.decide(change, "approve")

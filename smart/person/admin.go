@@ -61,7 +61,17 @@ func (d *Directory) Invite(ctx context.Context, h Hands, n Newcomer) (Account, E
 		return Account{}, Event{}, err
 	}
 	d.post(Letter{To: r.Email, About: LetterInvitation, Login: r.Login, Link: d.opt.Link(Invitation, token), Until: until})
-	return r.public(), Event{Kind: Invited, Account: r.ID, By: h.By}, nil
+	return r.public(), Event{Kind: Invited, Account: r.ID, By: h.By, Detail: standing(r.Account)}, nil
+}
+
+// standing is what an account is made with, on record: whom it speaks for, and with
+// which roles.
+func standing(a Account) string {
+	parts := []string{a.FHIRUser, a.Organization}
+	for _, g := range a.Roles {
+		parts = append(parts, g.said())
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ", ")
 }
 
 func (d *Directory) speaks(user string) string { return d.vault.Blind("person.fhiruser", user) }

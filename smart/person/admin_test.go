@@ -3,6 +3,7 @@ package person_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,7 +101,7 @@ func TestNobodyBecomesAClinicianByThemselves(t *testing.T) {
 func TestTwoAdministratorsCan(t *testing.T) {
 	s := newSite(t)
 	a, event, err := s.Invite(ctx, together, doctor)
-	if err != nil || event.Kind != person.Invited || !slices.Equal(a.RolesAt(s.clk.Now()), []string{"physician"}) {
+	if err != nil || event.Kind != person.Invited || !strings.HasPrefix(event.Detail, doctor.FHIRUser+", ") || !strings.HasSuffix(event.Detail, "physician") || !slices.Equal(a.RolesAt(s.clk.Now()), []string{"physician"}) {
 		t.Fatalf("invite: %+v, %+v, %v", a, event, err)
 	}
 	clerk := s.joined(t, "clerk")
@@ -240,8 +241,8 @@ func TestRolesEnd(t *testing.T) {
 	a := s.joinedAs(t, doctor)
 	now := s.clk.Now()
 	until := now.Add(2 * time.Hour)
-	if _, err := s.GrantRole(ctx, alone, a.ID, person.RoleGrant{Role: "auditor", Until: until, Reason: "audit of November"}); err != nil {
-		t.Fatal(err)
+	if e, err := s.GrantRole(ctx, alone, a.ID, person.RoleGrant{Role: "auditor", Until: until, Reason: "audit of November"}); err != nil || e.Detail != "auditor until 2026-11-20T11:00:00Z" {
+		t.Fatal(e, err)
 	}
 	a, _ = s.Account(ctx, a.ID)
 	for at, want := range map[time.Duration][]string{

@@ -1,7 +1,7 @@
 package person
 
-// Event is what happened, for the audit trail. Detail is one of few literals and
-// never holds what somebody typed.
+// Event is what happened, for the audit trail. Detail is one of few literals, or
+// roles and references; it never holds a secret or a free text that somebody typed.
 type Event struct {
 	Kind    EventKind
 	Account ID // "" where there is none

@@ -62,7 +62,15 @@ func (d *Directory) GrantRole(ctx context.Context, h Hands, id ID, g RoleGrant) 
 		d.add(r, g)
 		return nil
 	})
-	return done(Event{Kind: RoleGranted, Account: id, By: h.By, Detail: g.Role}, err)
+	return done(Event{Kind: RoleGranted, Account: id, By: h.By, Detail: g.said()}, err)
+}
+
+// said is a grant on record.
+func (g RoleGrant) said() string {
+	if g.Until.IsZero() {
+		return g.Role
+	}
+	return g.Role + " until " + g.Until.UTC().Format(time.RFC3339)
 }
 
 // clinician reports whether somebody treats patients already: a further role makes
@@ -198,5 +206,5 @@ func (d *Directory) AnswerRole(ctx context.Context, h Hands, id string, answer A
 	if errors.Is(err, vault.ErrChanged) {
 		err = ErrState
 	}
-	return done(Event{Kind: RoleGranted, Account: q.Account, By: h.By, Detail: q.Role}, err)
+	return done(Event{Kind: RoleGranted, Account: q.Account, By: h.By, Detail: g.said()}, err)
 }
