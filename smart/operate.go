@@ -22,6 +22,7 @@ const (
 	AddClient     Task = "client add"     // Client
 	ListClients   Task = "client list"    //
 	ShowClient    Task = "client show"    // ID
+	ChangeClient  Task = "client change"  // ID, Client: as ShowClient told it, with what is to be other
 	DisableClient Task = "client disable" // ID, Reason
 	EnableClient  Task = "client enable"  // ID, Reason
 	RotateSecret  Task = "client secret"  // ID, Keep
@@ -62,6 +63,8 @@ var (
 	ErrNoClient = errors.New("there is no application of this id")
 	ErrNoTask   = errors.New("this server does not know that task")
 	ErrRole     = errors.New("there is no such role")
+	// ErrMeanwhile: it was changed by somebody else since it was shown.
+	ErrMeanwhile = errMeanwhile
 )
 
 // Operate does a task of the operator's.
@@ -80,7 +83,7 @@ func (s *Server) operate(ctx context.Context, o Operation) (Operated, error) {
 			o.Client.ID = newClientID()
 		}
 		return s.operated(s.make(ctx, operator, change{Kind: registerClient, Client: o.Client}))
-	case ListClients, ShowClient, DisableClient, EnableClient, RotateSecret:
+	case ListClients, ShowClient, ChangeClient, DisableClient, EnableClient, RotateSecret:
 		return s.operateClient(ctx, o)
 	case InvitePerson:
 		for _, g := range o.Newcomer.Roles {
@@ -149,6 +152,11 @@ func (s *Server) operateClient(ctx context.Context, o Operation) (Operated, erro
 		return Operated{}, err
 	}
 	switch o.Task {
+	case ChangeClient:
+		if !o.Client.Changed.Equal(c.Changed) {
+			return Operated{}, ErrMeanwhile
+		}
+		return s.operated(s.make(ctx, operator, change{Kind: alterClient, Client: c, To: o.Client}))
 	case DisableClient:
 		events, err := s.disableClient(ctx, c.ID, string(person.Operator))
 		return Operated{Clients: []client.Client{c}, Events: events}, err

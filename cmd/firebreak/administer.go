@@ -65,6 +65,7 @@ func mend(err error, roles []string) error {
 	}{
 		{firebreak.ErrNoIdentity, "this server keeps no applications and people: set smart.enabled in its configuration"},
 		{smart.ErrNoClient, "there is no application of this id; see firebreak client list"},
+		{smart.ErrMeanwhile, "it was changed by somebody else at this moment: look at it, and try again"},
 		{client.ErrExists, "there is an application of this id already; choose another --id"},
 		{smart.ErrRole, "there is no such role, or it is not held; there are " + strings.Join(roles, ", ")},
 		{person.ErrNoAccount, "there is no account of this name; see firebreak person list"},
@@ -95,6 +96,7 @@ type clientCommands struct {
 	Add     clientAdd     `cmd:"" help:"Register an application; its secret is printed this once."`
 	List    clientList    `cmd:"" help:"List the registered applications."`
 	Show    clientShow    `cmd:"" help:"Show one."`
+	Change  clientChange  `cmd:"" help:"Change one: its addresses, scopes, keys and names."`
 	Disable clientDisable `cmd:"" help:"Keep one from everything: all its tokens end at once."`
 	Enable  clientEnable  `cmd:"" help:"Let it begin again."`
 	Secret  clientSecret  `cmd:"" help:"Make a new secret, printed this once."`
