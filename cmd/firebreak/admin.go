@@ -241,20 +241,28 @@ func (r remote) Administer(ctx context.Context, o smart.Operation, _ string) (sm
 	return out.Operated, err
 }
 
+// runs reports whether a server answers at a directory's admin socket.
+func runs(dir string) bool {
+	path, release, err := shortened(dir)
+	if err != nil {
+		return false
+	}
+	defer release()
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
 // reach is the operator of a directory: the server that runs on it, or the
 // directory opened here when none does.
 func reach(c console, dir string) (op operator, done func() error, err error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, nil, usageError{"there is no directory " + dir}
 	}
-	path, release, err := shortened(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	conn, err := net.Dial("unix", path)
-	release()
-	if err == nil {
-		_ = conn.Close()
+	if runs(dir) {
 		return remote{dir}, func() error { return nil }, nil
 	}
 	d, err := readDemo(dir)
@@ -262,7 +270,8 @@ func reach(c console, dir string) (op operator, done func() error, err error) {
 		return nil, nil, err
 	}
 	if d == nil {
-		return nil, nil, fmt.Errorf("no server runs on %s, and it is not a demo directory that is ready; start `firebreak demo` or `firebreak serve` first, then try again", dir)
+		return nil, nil, fmt.Errorf("no server runs on %s, and it is not a demo directory that is ready; start `firebreak demo` or `firebreak serve` first, then try again. "+
+			"What a server needs is in its configuration, not in its directory: where a command takes --config FILE, give it instead of --dir", dir)
 	}
 	i, err := firebreak.Open(c.ctx, demoConfig(dir, d.Base), quiet(c))
 	if errors.Is(err, audit.ErrLocked) {

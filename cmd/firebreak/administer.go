@@ -22,16 +22,14 @@ import (
 
 // place is where an administration's command works, and why.
 type place struct {
-	Dir    string `required:"" placeholder:"DIR" help:"The server's directory, or the demo's."`
+	Dir    string `required:"" xor:"place" placeholder:"DIR" help:"The server's directory, or the demo's."`
+	Config string `required:"" xor:"place" placeholder:"FILE" help:"The server's configuration: for when it does not run. It is opened as serve would, without listening."`
 	Reason string `placeholder:"TEXT" help:"Why; it goes on record."`
 }
 
 // administer does one task.
 func (p place) administer(c console, o smart.Operation) (smart.Operated, error) {
-	if err := needDir(p.Dir); err != nil {
-		return smart.Operated{}, err
-	}
-	op, done, err := reach(c, p.Dir)
+	op, done, err := p.operator(c)
 	if err != nil {
 		return smart.Operated{}, err
 	}
@@ -41,6 +39,29 @@ func (p place) administer(c console, o smart.Operation) (smart.Operated, error) 
 		return out, errors.Join(err, done())
 	}
 	return out, done()
+}
+
+// operator is that of the place: the server that runs there, or what is opened here.
+func (p place) operator(c console) (operator, func() error, error) {
+	if p.Config == "" {
+		if err := needDir(p.Dir); err != nil {
+			return nil, nil, err
+		}
+		return reach(c, p.Dir)
+	}
+	cfg, err := firebreak.LoadConfig(p.Config)
+	if err != nil {
+		return nil, nil, err
+	}
+	if runs(cfg.Dir) {
+		return remote{cfg.Dir}, func() error { return nil }, nil
+	}
+	cfg.Listen, cfg.Listeners = "", nil // nobody is answered
+	i, err := open(c, cfg, quiet(c))
+	if err != nil {
+		return nil, nil, err
+	}
+	return i, i.Close, nil
 }
 
 // flags are what a registration's parts are called on the command line.

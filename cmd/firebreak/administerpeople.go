@@ -197,7 +197,8 @@ type approvalsCommands struct {
 type approvalsList struct{ place }
 
 func (approvalsList) Help() string {
-	return "They are approved at the pages of administration, by another administrator than the one who asked."
+	return "They are approved at the pages of administration, by another administrator than the one who asked. No command does: " +
+		"an approval is on record with the name of a person who has signed in. What the operator wants done takes the command for it, and no approval."
 }
 
 func (l approvalsList) Run(c console) error {
