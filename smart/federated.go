@@ -254,12 +254,12 @@ func upstreamTag(provider, session, subject string) string {
 }
 
 // signedOutThere is where the browser goes to be signed out at the provider too;
-// "" when there is nowhere.
-func (s *Server) signedOutThere(ctx context.Context, x session) string {
+// "" when there is nowhere. It comes back with the state.
+func (s *Server) signedOutThere(ctx context.Context, x session, state string) string {
 	if x.Provider == "" || s.opt.Federation == nil {
 		return ""
 	}
-	to, err := s.opt.Federation.LogoutURL(ctx, x.Provider, x.IDToken, s.url("/signedout"), "")
+	to, err := s.opt.Federation.LogoutURL(ctx, x.Provider, x.IDToken, s.url("/signedout"), state)
 	if err != nil {
 		s.log.Warn("a person is signed out here only", "error", err)
 		return ""
@@ -267,7 +267,17 @@ func (s *Server) signedOutThere(ctx context.Context, x session) string {
 	return to
 }
 
-// signedOut is where a provider sends the browser back to.
-func (s *Server) signedOut(context.Context, transport.WebRequest) Answer {
+// signedOut is where a provider sends the browser back to, and from there on to
+// the application that asked, if one did.
+func (s *Server) signedOut(ctx context.Context, req transport.WebRequest) Answer {
+	if q, ok := readQuery(req); ok && q["state"] != "" {
+		d, err := s.departure(ctx, q["state"])
+		if err != nil {
+			return s.troublePage(err)
+		}
+		if d.Left && d.Back != "" {
+			return seeOther(d.Back)
+		}
+	}
 	return s.page(http.StatusOK, &ui.SignedOut{})
 }

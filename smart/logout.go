@@ -16,20 +16,53 @@ import (
 	"firebreak/vault"
 )
 
-// signOutPage asks.
-func (s *Server) signOutPage(ctx context.Context, req transport.WebRequest) Answer {
-	return s.askToLeave(ctx, req, "", "")
+// departure is a request to sign out that an application has sent (OpenID Connect
+// RP-Initiated Logout 1.0 section 2), as it was found to be.
+type departure struct {
+	App     string // its name; "" when it is not known
+	Session string // sid of the id token that came with it; "" when none did
+	Back    string // where it leads, as registered, with state
+	Left    bool   // the person has signed out here, and does so where they signed in
 }
 
-func (s *Server) askToLeave(ctx context.Context, req transport.WebRequest, app, back string) Answer {
-	_, p, err := s.session(ctx, req)
+var departures = vault.Of[departure]("departure")
+
+// departure is the one of a name; one that is not there is of nobody.
+func (s *Server) departure(ctx context.Context, name string) (departure, error) {
+	e, err := departures.Load(ctx, s.vault, name)
 	if errors.Is(err, vault.ErrAbsent) {
-		return s.page(http.StatusOK, &ui.SignedOut{App: app, ReturnTo: back})
+		return departure{}, nil
 	}
+	return e.Value, err
+}
+
+// signOutPage signs out, when the application that asks for it has proved that it
+// is about this session, and asks the person otherwise.
+func (s *Server) signOutPage(ctx context.Context, req transport.WebRequest) Answer {
+	q, ok := readQuery(req)
+	if !ok {
+		return s.lostPage(req)
+	}
+	d, err := s.departure(ctx, q["id"])
 	if err != nil {
 		return s.troublePage(err)
 	}
-	return s.page(http.StatusOK, &ui.SignOut{Common: s.own(req, p), App: app})
+	e, p, err := s.session(ctx, req)
+	switch {
+	case errors.Is(err, vault.ErrAbsent) && d.Back != "" && d.Session != "":
+		return seeOther(d.Back)
+	case errors.Is(err, vault.ErrAbsent):
+		return s.page(http.StatusOK, &ui.SignedOut{App: d.App, ReturnTo: d.Back})
+	case err != nil:
+		return s.troublePage(err)
+	case d.Session != "" && d.Session == e.Value.ID:
+		return s.leaveTo(ctx, e, q["id"], d)
+	}
+	var leads []string
+	if source, ok := ui.FormAction(d.Back); ok {
+		leads = append(leads, source)
+	}
+	return s.page(http.StatusOK, &ui.SignOut{Common: s.own(req, p), App: d.App, Departure: q["id"]}, leads...)
 }
 
 // signOut ends the session, when a page of ours asks.
@@ -44,7 +77,11 @@ func (s *Server) signOut(ctx context.Context, req transport.WebRequest) Answer {
 	if f["answer"] == "stay" {
 		return seeOther(s.url(ui.PathAccount))
 	}
-	return s.leaveTo(ctx, e, "", "")
+	d, err := s.departure(ctx, f["departure"])
+	if err != nil {
+		return s.troublePage(err)
+	}
+	return s.leaveTo(ctx, e, f["departure"], d)
 }
 
 // signInAnew gives up a sign-in that is half done: somebody else wants to sign in.
@@ -60,24 +97,36 @@ func (s *Server) signInAnew(ctx context.Context, req transport.WebRequest, f for
 	return s.keepFlow(ctx, req, e)
 }
 
-func (s *Server) leaveTo(ctx context.Context, e vault.Entry[session], app, back string) Answer {
+// leaveTo ends a session and sends the person on: to where they signed in, to sign
+// out there too, and back to the application.
+func (s *Server) leaveTo(ctx context.Context, e vault.Entry[session], name string, d departure) Answer {
 	events, err := s.leave(ctx, e)
 	if err != nil {
 		return s.troublePage(err).with(events...)
 	}
-	a := s.page(http.StatusOK, &ui.SignedOut{App: app, ReturnTo: back})
-	if back != "" && app == "" {
-		a = seeOther(back)
-	} else if there := s.signedOutThere(ctx, e.Value); there != "" {
+	state := ""
+	if d.Back != "" {
+		state = name
+	}
+	a := s.page(http.StatusOK, &ui.SignedOut{})
+	if there := s.signedOutThere(ctx, e.Value, state); there != "" {
+		if d.Left = true; d.Back != "" {
+			err = s.vault.Apply(ctx, departures.Set(name, d, s.now().Add(flowLife)))
+		}
 		a = seeOther(there)
+	} else if d.Back != "" {
+		a = seeOther(d.Back)
+	}
+	if err != nil {
+		a = s.troublePage(err)
 	}
 	a.Reply.Cookies = append(a.Reply.Cookies, transport.Cookie{Name: sessionCookie, Life: -1, Lax: true})
 	return a.with(events...)
 }
 
-// endSession is OpenID Connect RP-Initiated Logout 1.0. An id token of this
-// browser's own session proves that the application may end it; else the person
-// is asked. Back leads only where the application registered.
+// endSession is OpenID Connect RP-Initiated Logout 1.0. It takes the request down
+// and sends the browser on, as authorize does: the form of another site, which may
+// ask by POST too, comes without the cookies, and would find nobody signed in.
 func (s *Server) endSession(ctx context.Context, req transport.WebRequest) Answer {
 	var f form
 	var ok bool
@@ -89,50 +138,51 @@ func (s *Server) endSession(ctx context.Context, req transport.WebRequest) Answe
 	if !ok {
 		return s.lostPage(req)
 	}
+	d, p := s.departing(ctx, f)
+	switch {
+	case p != nil && p.status == http.StatusBadRequest:
+		return s.refusePage(req, p.text)
+	case p != nil:
+		return s.troublePage(p)
+	case d == departure{}:
+		return seeOther(s.url(ui.PathSignOut))
+	}
+	name := handle()
+	if err := s.vault.Apply(ctx, departures.New(name, d, s.now().Add(flowLife))); err != nil {
+		return s.troublePage(err)
+	}
+	return seeOther(s.url(ui.PathSignOut) + "?id=" + name)
+}
+
+// departing reads a request to sign out. An id token proves that the application
+// had to do with the session; that or client_id tells which application asks, and
+// back leads only where that one registered (section 3).
+func (s *Server) departing(ctx context.Context, f form) (d departure, _ *problem) {
 	hint, proven, err := s.readIDToken(ctx, f["id_token_hint"])
 	if err != nil {
-		return s.troublePage(err)
+		return d, s.trouble(err)
 	}
 	id := f["client_id"]
 	if proven {
 		if id != "" && id != hint.Audience {
-			return s.refusePage(req, "client_id is not the application that the id token is for")
+			return d, bad("invalid_request", "client_id is not the application that the id token is for")
 		}
-		id = hint.Audience
+		id, d.Session = hint.Audience, hint.Session
 	}
-	back, app := "", ""
-	if id != "" {
-		r, err := s.client(ctx, id)
-		if err != nil && !errors.Is(err, vault.ErrAbsent) {
-			return s.troublePage(err)
-		}
-		if err == nil {
-			app = r.Name
-			if client.PostLogoutAllowed(r, f["post_logout_redirect_uri"]) {
-				back = f["post_logout_redirect_uri"]
-				if f["state"] != "" {
-					back = addTo(back, url.Values{"state": {f["state"]}})
-				}
-			}
-		}
-	}
-	e, _, err := s.session(ctx, req)
+	c, err := s.usableClient(ctx, id)
 	if errors.Is(err, vault.ErrAbsent) {
-		if back != "" && proven {
-			return seeOther(back)
-		}
-		return s.page(http.StatusOK, &ui.SignedOut{App: app, ReturnTo: back})
+		return d, nil
 	}
 	if err != nil {
-		return s.troublePage(err)
+		return d, s.trouble(err)
 	}
-	if !proven || hint.Session != e.Value.ID {
-		return s.askToLeave(ctx, req, app, back)
+	d.App = c.Name
+	if uri := f["post_logout_redirect_uri"]; client.PostLogoutAllowed(c, uri) {
+		if d.Back = uri; f["state"] != "" {
+			d.Back = addTo(uri, url.Values{"state": {f["state"]}})
+		}
 	}
-	if back != "" {
-		return s.leaveTo(ctx, e, "", back)
-	}
-	return s.leaveTo(ctx, e, app, back)
+	return d, nil
 }
 
 // readIDToken reads one that this server signed. It may have ended: it is a hint

@@ -14,7 +14,7 @@ const (
 	PathResetPassword  = "/reset/new"     // POST token, password, repeat
 	PathEmailConfirm   = "/email/confirm" // POST token
 	PathEmailAllow     = "/email/allow"   // POST token
-	PathSignOut        = "/signout"       // POST; with answer=stay the person stays
+	PathSignOut        = "/signout"       // GET, ?id= of a departure; POST departure; with answer=stay the person stays
 	PathPatientSearch  = "/patient/find"  // POST name, birthdate, identifier, page
 	PathPatient        = "/patient"       // POST patient, or answer=refuse
 	PathConsent        = "/consent"       // POST answer=allow|refuse and what Consent.Granted reads

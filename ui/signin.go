@@ -71,6 +71,8 @@ func (*ResetPassword) about() about {
 type SignOut struct {
 	Common
 	App string // who asked; empty when nobody did
+	// Departure is what the form carries of their asking, in its field "departure".
+	Departure string
 }
 
 func (*SignOut) about() about { return about{file: "signout", title: "Sign out?"} }

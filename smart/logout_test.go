@@ -1,0 +1,84 @@
+package smart_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"firebreak/smart/client"
+	"firebreak/transport"
+)
+
+const bye = "https://app.example/bye"
+
+// TestWhoConfirmsSigningOutGoesBackToTheApplication: OpenID Connect RP-Initiated
+// Logout 1.0 sections 2 and 3: to a registered address, with state, of an
+// application that is known by its id token or client_id.
+func TestWhoConfirmsSigningOutGoesBackToTheApplication(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	n.patient()
+	a := n.register(client.Client{PostLogoutRedirectURIs: []string{bye}})
+	g := a.tokens(n.browser(), "paul")
+	asked := func(pairs ...string) (*browser, page) {
+		t.Helper()
+		b := n.browser()
+		b.open(issuer + "/signin").signIn("paul")
+		p := b.open(issuer + "/logout?" + form(pairs...).Encode())
+		same(w, "asked", p.title, "Sign out?")
+		return b, p
+	}
+	to := bye + "?" + url.Values{"state": {"s t&a"}}.Encode()
+	for name, ask := range map[string][]string{
+		"client_id":                      {"client_id", "growth", "post_logout_redirect_uri", bye, "state", "s t&a"},
+		"an id token of another session": {"id_token_hint", g.ID, "post_logout_redirect_uri", bye, "state", "s t&a"},
+	} {
+		b, p := asked(ask...)
+		if !strings.Contains(p.answer.Reply.Policy, "form-action 'self' https://app.example;") {
+			t.Errorf("%s: a browser would not follow: %s", name, p.answer.Reply.Policy)
+		}
+		same(w, name, p.submit("/signout", "answer", "signout").to, to)
+		same(w, name+": signed out", b.open(issuer+"/account").title, "Sign in")
+	}
+	b, p := asked("client_id", "growth", "post_logout_redirect_uri", bye)
+	same(w, "stay", p.submit("/signout", "answer", "stay").title, "Your account")
+	same(w, "stayed", b.open(issuer+"/account").title, "Your account")
+	for name, ask := range map[string][]string{
+		"not registered":    {"client_id", "growth", "post_logout_redirect_uri", "https://evil.example/"},
+		"nobody's":          {"post_logout_redirect_uri", bye},
+		"of no application": {"client_id", "nobody", "post_logout_redirect_uri", bye},
+	} {
+		b, p := asked(ask...)
+		p = p.submit("/signout", "answer", "signout")
+		same(w, name, p.title+p.to, "You are signed out")
+		same(w, name+": signed out", b.open(issuer+"/account").title, "Sign in")
+	}
+	_, p = asked("client_id", "growth", "post_logout_redirect_uri", bye)
+	err := n.clients.Disable(background, "growth", "operator")
+	must(t, err)
+	_, p = asked("client_id", "growth", "post_logout_redirect_uri", bye)
+	same(w, "disabled", p.submit("/signout", "answer", "signout").to, "")
+}
+
+// TestAnApplicationAsksToSignOutByPost: of another site's form no cookie comes
+// along (SameSite), and the person is not told that they are signed out when they
+// are not.
+func TestAnApplicationAsksToSignOutByPost(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	n.patient()
+	a := n.register(client.Client{PostLogoutRedirectURIs: []string{bye}})
+	b := n.browser()
+	g := a.tokens(b, "paul", "scope", "openid online_access patient/*.rs")
+	post := func(pairs ...string) page {
+		sent := n.browser().send(transport.WebRequest{Method: "POST", Path: "/auth/logout", Body: []byte(form(pairs...).Encode()), Origin: "https://app.example",
+			Site: "cross-site", ContentType: "application/x-www-form-urlencoded"})
+		return b.follow(sent, "/auth/logout")
+	}
+	same(w, "asked", post("client_id", "growth", "post_logout_redirect_uri", bye).title, "Sign out?")
+	same(w, "without anything", post().title, "Sign out?")
+	same(w, "signed in", b.open(issuer+"/account").title, "Your account")
+	same(w, "with the id token", post("id_token_hint", g.ID, "post_logout_redirect_uri", bye).to, bye)
+	same(w, "signed out", b.open(issuer+"/account").title, "Sign in")
+	n.dead(g.Access)
+}
