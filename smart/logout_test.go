@@ -1,10 +1,14 @@
 package smart_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
+	"firebreak/smart"
 	"firebreak/smart/client"
 	"firebreak/transport"
 )
@@ -81,4 +85,33 @@ func TestAnApplicationAsksToSignOutByPost(t *testing.T) {
 	same(w, "with the id token", post("id_token_hint", g.ID, "post_logout_redirect_uri", bye).to, bye)
 	same(w, "signed out", b.open(issuer+"/account").title, "Sign in")
 	n.dead(g.Access)
+}
+
+// TestAnApplicationIsToldOfALogoutLongAfterItsToken: what it made of the id token
+// goes on for longer than the grant (OpenID Connect Back-Channel Logout 1.0
+// section 2.5).
+func TestAnApplicationIsToldOfALogoutLongAfterItsToken(t *testing.T) {
+	told := make(chan string, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { told <- r.PostFormValue("logout_token") }))
+	defer s.Close()
+	w := newWorld(t)
+	w.tune = func(o *smart.Options) { o.Outbound = s.Client() }
+	n := w.node()
+	n.patient()
+	a := n.register(client.Client{BackchannelLogoutURI: "https://app.example/told"})
+	s.Client().Transport = redirected{s.URL}
+	b := n.browser()
+	g := a.tokens(b, "paul", "scope", "openid patient/*.rs")
+	for range 4 {
+		w.clk.Advance(29 * time.Minute)
+		b.open(issuer + "/account")
+	}
+	b.open(issuer + "/account").submit("/signout")
+	select {
+	case token := <-told:
+		w.secret(token)
+		same(w, "sid", claims(w, token)["sid"], claims(w, g.ID)["sid"])
+	case <-time.After(5 * time.Second):
+		t.Error("it was not told")
+	}
 }

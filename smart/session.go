@@ -8,6 +8,7 @@ import (
 	"errors"
 	"time"
 
+	"firebreak/smart/client"
 	"firebreak/transport"
 	"firebreak/vault"
 )
@@ -128,9 +129,17 @@ func (s *Server) leave(ctx context.Context, e vault.Entry[session]) ([]Event, er
 	if err != nil {
 		return nil, err
 	}
+	told, err := visitors.All(ctx, s.vault, "sid:"+e.Value.ID)
+	if err != nil {
+		return nil, err
+	}
 	ops := []vault.Op{sessions.Drop(e.Name)}
 	events := []Event{{What: "sign-out", Person: e.Value.Person}}
 	tell := map[string]bool{}
+	for _, v := range told {
+		tell[v.Value.Client] = true
+		ops = append(ops, visitors.Drop(v.Name))
+	}
 	for _, g := range within {
 		tell[g.Value.Client] = true
 		if g.Value.Renews == 0 {
@@ -143,6 +152,21 @@ func (s *Server) leave(ctx context.Context, e vault.Entry[session]) ([]Event, er
 	}
 	s.tell(ctx, e.Value, tell)
 	return events, nil
+}
+
+// visitor is an application that was told who signed in, and wants to know when
+// the session ends: also after its grant has, for what it made of the id token may
+// go on (OpenID Connect Back-Channel Logout 1.0 section 2.5).
+type visitor struct{ Client string }
+
+var visitors = vault.Of[visitor]("session.client")
+
+// visited keeps in mind that an application got an id token.
+func (s *Server) visited(g Grant, c client.Client, granted string) []vault.Op {
+	if c.BackchannelLogoutURI == "" || g.Session == "" || !has(granted, "openid") {
+		return nil
+	}
+	return []vault.Op{visitors.Set(g.Session+" "+c.ID, visitor{c.ID}, s.now().Add(s.opt.SessionLife), "sid:"+g.Session)}
 }
 
 // makeWay ends the session that is there when it is somebody else's.

@@ -162,7 +162,8 @@ func (s *Server) exchange(ctx context.Context, a asker) (Answer, *problem) {
 	if p != nil {
 		return answer, p
 	}
-	if err := s.vault.Apply(ctx, codes.Replace(e), grants.Replace(g, g.Value.tags()...)); err != nil {
+	ops := append(s.visited(g.Value, a.Client, g.Value.Scope), codes.Replace(e), grants.Replace(g, g.Value.tags()...))
+	if err := s.vault.Apply(ctx, ops...); err != nil {
 		// Somebody used it meanwhile, or took the grant back: neither changes again,
 		// so the second look is the last.
 		if errors.Is(err, vault.ErrChanged) {
@@ -231,7 +232,7 @@ func (s *Server) refresh(ctx context.Context, a asker) (Answer, *problem) {
 	if p != nil {
 		return answer, p
 	}
-	if err := s.vault.Apply(ctx, grants.Replace(e, g.tags()...)); err != nil {
+	if err := s.vault.Apply(ctx, append(s.visited(g, a.Client, asked), grants.Replace(e, g.tags()...))...); err != nil {
 		// Two at once, and the other was first: this one's token is used now, or the
 		// grant is gone. Either way the second look is the last.
 		if errors.Is(err, vault.ErrChanged) {
