@@ -55,7 +55,11 @@ func (s *Server) ownForm(ctx context.Context, req transport.WebRequest) (form, v
 // ownPosted is who has posted a form of their own pages, which carries this token.
 func (s *Server) ownPosted(ctx context.Context, req transport.WebRequest, csrf string) (vault.Entry[session], Person, Answer, bool) {
 	e, p, err := s.session(ctx, req)
-	if errors.Is(err, vault.ErrAbsent) || err == nil && (!s.sameSite(req) || !same(csrf, s.ownCSRF(req))) {
+	if errors.Is(err, vault.ErrAbsent) {
+		return e, p, s.page(http.StatusBadRequest, &ui.Message{Title: "You are not signed in any more", Text: "What you have just sent was not done.",
+			Hint: "Sign in, and do it again.", Link: s.prefix + ui.PathAccount, LinkText: "Sign in"}), false
+	}
+	if err == nil && (!s.sameSite(req) || !same(csrf, s.ownCSRF(req))) {
 		return e, p, s.lostPage(req), false
 	}
 	if err != nil {

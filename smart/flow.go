@@ -257,7 +257,7 @@ func (s *Server) grant(ctx context.Context, req transport.WebRequest, e vault.En
 // lostPage is for a flow that is over, or another browser's.
 func (s *Server) lostPage(req transport.WebRequest) Answer {
 	return s.page(http.StatusBadRequest, &ui.Message{Title: "Please start again", Text: "This page is from an earlier visit, or from another browser.",
-		Hint: "Go back to the application, and start from there.", Visit: req.Visit})
+		Hint: "If an application sent you here, go back to it and start from there.", Visit: req.Visit, Link: s.prefix + ui.PathAccount, LinkText: "Your account"})
 }
 
 func (s *Server) orLost(req transport.WebRequest, err error) Answer {

@@ -69,6 +69,8 @@ func (s *Server) signOutPage(ctx context.Context, req transport.WebRequest) Answ
 func (s *Server) signOut(ctx context.Context, req transport.WebRequest) Answer {
 	if f, ok := readBody(req); ok && f["flow"] != "" {
 		return s.signInAnew(ctx, req, f)
+	} else if _, _, err := s.session(ctx, req); ok && errors.Is(err, vault.ErrAbsent) { // it has ended by itself
+		return seeOther(s.url(ui.PathSignOut) + "?id=" + url.QueryEscape(f["departure"]))
 	}
 	f, e, _, a, ok := s.ownForm(ctx, req)
 	if !ok {

@@ -115,3 +115,22 @@ func TestAnApplicationIsToldOfALogoutLongAfterItsToken(t *testing.T) {
 		t.Error("it was not told")
 	}
 }
+
+// TestAFormThatComesTooLateSaysHowToGoOn: after the session has ended, and after
+// the sign-in took too long: there may be no application to go back to.
+func TestAFormThatComesTooLateSaysHowToGoOn(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	n.patient()
+	b := n.browser()
+	late := b.open(issuer + "/signin")
+	account := late.signIn("paul")
+	w.clk.Advance(31 * time.Minute)
+	for _, p := range []page{account.submit("/account/session", "session", "others"), late.submit("/signin", "username", "paul", "password", password)} {
+		same(w, p.path, p.answer.Reply.Status, 400)
+		if !strings.Contains(string(p.answer.Reply.Body), `href="/auth/account"`) {
+			t.Errorf("%s: %q leads nowhere: %s", p.path, p.title, p.text)
+		}
+	}
+	same(w, "to sign out", account.submit("/signout").title, "You are signed out")
+}
