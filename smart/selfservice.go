@@ -186,7 +186,7 @@ func (s *Server) changePassword(ctx context.Context, req transport.WebRequest) A
 	if f["password"] != f["repeat"] {
 		return s.passwordAgain(req, own, ui.FieldError{Field: "repeat", Text: differ})
 	}
-	now, event, err := s.opt.People.ChangePassword(ctx, own.account.ID, f["current"], f["password"], req.Peer)
+	now, event, err := s.opt.People.ChangePassword(ctx, own.account.ID, f["current"], f["password"], req.Peer, known(req))
 	var throttled *person.Throttled
 	var weak person.Weak
 	switch {

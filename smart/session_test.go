@@ -320,3 +320,31 @@ func TestARaisedSessionIsTheOneThatWasThere(t *testing.T) {
 	b = n.browser()
 	a.through(a.start(b).signIn("paul").submit("/signin/factor", "code", code()), "paul").back()
 }
+
+// TestFailuresElsewhereKeepNobodyOut of the browser that they sign in with, at
+// either factor; and a browser that nobody has signed in with learns nothing.
+func TestFailuresElsewhereKeepNobodyOut(t *testing.T) {
+	w := newWorld(t)
+	n, other := w.node(), w.node()
+	paul := n.patient()
+	code := enrol(w, n, paul.ID)
+	b := n.browser()
+	b.open(issuer+"/signin").signIn("paul").submit("/signin/factor", "code", code())
+	b.open(issuer + "/account").submit("/signout")
+	half := b.open(issuer + "/signin").signIn("paul")
+	stranger := other.browser()
+	for range 12 {
+		stranger.open(issuer+"/signin").submit("/signin", "username", "paul", "password", "wrong")
+	}
+	if _, ok := stranger.cookies["__Host-browser"]; ok {
+		t.Error("a browser in which nobody signed in is given a cookie")
+	}
+	same(w, "the second factor", half.submit("/signin/factor", "code", code()).title, "Your account")
+	b.open(issuer + "/account").submit("/signout")
+	for range 12 {
+		stranger.open(issuer+"/signin").submit("/signin", "username", "paul", "password", "wrong")
+	}
+	same(w, "both", b.open(issuer+"/signin").signIn("paul").submit("/signin/factor", "code", code()).title, "Your account")
+	p := stranger.open(issuer + "/signin").signIn("paul")
+	same(w, "elsewhere", p.title, "Sign in")
+}

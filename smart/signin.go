@@ -80,7 +80,7 @@ func (s *Server) signIn(ctx context.Context, req transport.WebRequest) Answer {
 	if err != nil {
 		return s.orLost(req, err)
 	}
-	step, err := s.opt.People.SignIn(ctx, f["username"], f["password"], req.Peer)
+	step, err := s.opt.People.SignIn(ctx, f["username"], f["password"], req.Peer, known(req))
 	if err != nil {
 		return s.wrong(ctx, req, e, f["username"], step, err)
 	}
@@ -162,8 +162,22 @@ func (s *Server) signedIn(ctx context.Context, req transport.WebRequest, e vault
 	if err := s.opt.People.End(ctx, step.Flow); err != nil {
 		return s.troublePage(err).with(events...)
 	}
+	browser, err := s.opt.People.Known(ctx, step.Account, known(req))
+	if err != nil {
+		return s.troublePage(err).with(events...)
+	}
 	e.Value.Signed, e.Value.Half, e.Value.Raises = true, "", ""
-	return s.keepFlow(ctx, req, e, cookie).with(events...)
+	return s.keepFlow(ctx, req, e, cookie, transport.Cookie{Name: browserCookie, Value: string(browser), Life: browserLife}).with(events...)
+}
+
+// browserCookie is what a browser keeps of who has signed in with it.
+const (
+	browserCookie = "__Host-browser"
+	browserLife   = 180 * day
+)
+
+func known(req transport.WebRequest) person.Browser {
+	return person.Browser(req.Cookies[browserCookie])
 }
 
 // stepPage goes on with a sign-in that has one factor.
@@ -209,9 +223,9 @@ func (s *Server) factor(ctx context.Context, req transport.WebRequest) Answer {
 	field := "code"
 	if f["recovery"] != "" {
 		field = "recovery"
-		step, err = s.opt.People.UseRecoveryCode(ctx, e.Value.Half, f["recovery"], req.Peer)
+		step, err = s.opt.People.UseRecoveryCode(ctx, e.Value.Half, f["recovery"], req.Peer, known(req))
 	} else {
-		step, err = s.opt.People.VerifyTOTP(ctx, e.Value.Half, f["code"], req.Peer)
+		step, err = s.opt.People.VerifyTOTP(ctx, e.Value.Half, f["code"], req.Peer, known(req))
 	}
 	if err != nil {
 		return s.wrongFactor(ctx, req, e, step, err, ui.FieldError{Field: field, Text: "That code is not right, or was used already. Wait for the next one."})

@@ -18,7 +18,8 @@ type failures struct {
 var failureKind = vault.Of[failures]("person.failures")
 
 // When guessing slows down, and for how long a failure is remembered. There is
-// no lasting lock: it would be a way to keep a clinician out.
+// no lasting lock, and none at all in a browser that is known because of failures
+// elsewhere: it would be a way to keep a clinician out.
 const (
 	freeFailures  = 5
 	firstLock     = 30 * time.Second
@@ -38,9 +39,9 @@ func lockAfter(count int) time.Duration {
 func (d *Directory) counted(login string) string { return d.vault.Blind("person.failures", login) }
 
 // counter is the name under which an account's failures are counted.
-func (r record) counter(d *Directory) string {
+func (r record) counter(d *Directory, at ...Browser) string {
 	if r.Login != "" {
-		return d.counted(r.Login)
+		return d.countedAt(r.Login, at)
 	}
 	return d.vault.Blind("person.failures.linked", string(r.ID))
 }

@@ -184,7 +184,7 @@ func (d *Directory) askedOften(ctx context.Context, id ID) (bool, error) {
 // ChangePassword sets a new password for somebody who is signed in and knows the
 // old one. All other sessions end: the caller gives its own the new Epoch.
 // Errors: ErrWrong for the old one, Weak for the new one, *Throttled, ErrBusy.
-func (d *Directory) ChangePassword(ctx context.Context, id ID, old, password, peer string) (Account, Event, error) {
+func (d *Directory) ChangePassword(ctx context.Context, id ID, old, password, peer string, at ...Browser) (Account, Event, error) {
 	if err := d.peers.spend(peer); err != nil {
 		return Account{}, Event{}, err
 	}
@@ -195,7 +195,7 @@ func (d *Directory) ChangePassword(ctx context.Context, id ID, old, password, pe
 	if a.Value.Source.Linked() || a.Value.Login == "" {
 		return Account{}, Event{}, ErrState
 	}
-	e, event, err := d.prove(ctx, a.Value.Login, old)
+	e, event, err := d.prove(ctx, a.Value.Login, old, at)
 	if err != nil {
 		return Account{}, event, err
 	}

@@ -63,8 +63,8 @@ func (d *Directory) NewRecoveryCodes(ctx context.Context, id ID) ([]string, Even
 
 // UseRecoveryCode goes on with a sign-in by a recovery code, which is then used
 // up; the owner is told. Errors: ErrWrong, ErrExpired, *Throttled.
-func (d *Directory) UseRecoveryCode(ctx context.Context, flow, code, peer string) (Step, error) {
-	s, err := d.second(ctx, flow, peer, "recovery code", func(r *record) bool {
+func (d *Directory) UseRecoveryCode(ctx context.Context, flow, code, peer string, at ...Browser) (Step, error) {
+	s, err := d.second(ctx, flow, peer, at, "recovery code", func(r *record) bool {
 		// A blind name is a keyed hash: how long it takes to find tells nothing of
 		// the code.
 		i := slices.Index(r.Recovery, d.recoveryName(r.ID, code))

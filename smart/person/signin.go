@@ -84,13 +84,14 @@ func acr(amr []string) string {
 // SignIn proves a password. Its errors are ErrWrong, *Throttled, ErrBusy, and
 // ours. Whether the name is unknown, the account closed or locked, or the
 // password wrong: the answer, the hashes computed and the entries read are the
-// same. Failures are counted for names that nobody has, too.
-func (d *Directory) SignIn(ctx context.Context, login, password, peer string) (Step, error) {
+// same. Failures are counted for names that nobody has, too; at is the browser, if
+// it has said something.
+func (d *Directory) SignIn(ctx context.Context, login, password, peer string, at ...Browser) (Step, error) {
 	if err := d.peers.spend(peer); err != nil {
 		return Step{Event: Event{Kind: Refused, Detail: "peer throttled"}}, err
 	}
 	name := typed(login)
-	e, event, err := d.prove(ctx, name, password)
+	e, event, err := d.prove(ctx, name, password, at)
 	if err != nil {
 		return Step{Event: event}, err
 	}
@@ -99,7 +100,7 @@ func (d *Directory) SignIn(ctx context.Context, login, password, peer string) (S
 }
 
 // prove checks a password for a login name, folded.
-func (d *Directory) prove(ctx context.Context, name, password string) (vault.Entry[record], Event, error) {
+func (d *Directory) prove(ctx context.Context, name, password string, at []Browser) (vault.Entry[record], Event, error) {
 	var none vault.Entry[record]
 	refused := Event{Kind: Refused}
 	// Before anything is counted: who was not looked at did not fail.
@@ -108,7 +109,7 @@ func (d *Directory) prove(ctx context.Context, name, password string) (vault.Ent
 		return none, Event{Kind: Refused, Detail: "busy"}, err
 	}
 	defer release()
-	try, closed, err := d.charge(ctx, d.counted(name))
+	try, closed, err := d.charge(ctx, d.countedAt(name, at))
 	if err != nil {
 		return none, refused, err
 	}

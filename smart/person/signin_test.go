@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -209,4 +210,58 @@ func TestLooksAlikeCollide(t *testing.T) {
 		_, _, err := s.Invite(ctx, operator, person.Newcomer{Login: login, Email: "x@ehr.example"})
 		wants(t, fmt.Sprintf("%.20q", login), err, person.ErrLogin)
 	}
+}
+
+// TestNobodyIsKeptOutOfABrowserThatKnowsThem by failures in their name elsewhere;
+// in it, guessing slows down all the same.
+func TestNobodyIsKeptOutOfABrowserThatKnowsThem(t *testing.T) {
+	w := newWorld()
+	one, two := w.site(t, options()), w.site(t, options())
+	anna, bert := one.joined(t, "anna"), one.joined(t, "bert")
+	known := func(id person.ID, b person.Browser) person.Browser {
+		t.Helper()
+		b, err := one.Known(ctx, id, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	annas := known(anna.ID, "")
+	both := known(bert.ID, annas)
+	chance, _, _ := strings.Cut(string(known(bert.ID, "")), ".")
+	_, hash, _ := strings.Cut(string(annas), ".")
+	close := func(at ...person.Browser) {
+		t.Helper()
+		for range 12 {
+			_, err := one.SignIn(ctx, "anna", "wrong", peer, at...)
+			wants(t, "a wrong password", err, person.ErrWrong)
+		}
+	}
+	close()
+	for name, b := range map[string]person.Browser{"no browser": "", "another's": known(bert.ID, ""), "nonsense": "x.y", "a hash of another": person.Browser(chance + "." + hash), "no hash": person.Browser(chance), "an empty hash": person.Browser(chance + ".")} {
+		_, err := two.SignIn(ctx, "anna", good, peer, b)
+		wants(t, name, err, person.ErrWrong)
+	}
+	for name, b := range map[string]person.Browser{"hers": annas, "hers and another's": both, "upper case name": known(anna.ID, both)} {
+		if _, err := two.SignIn(ctx, "Anna", good, peer, b); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err := one.SignIn(ctx, "anna", good, peer)
+	wants(t, "elsewhere it is closed still", err, person.ErrWrong)
+	close(annas)
+	_, err = two.SignIn(ctx, "anna", good, peer, annas)
+	wants(t, "hers, after guesses in it", err, person.ErrWrong)
+	if _, err = two.SignIn(ctx, "anna", good, peer, known(anna.ID, "")); err != nil {
+		t.Errorf("another of hers: %v", err)
+	}
+	b := annas
+	for i := range 12 {
+		b = known(one.joined(t, fmt.Sprintf("nurse%02d", i)).ID, b)
+	}
+	if len(b) > 700 {
+		t.Errorf("it grows: %d bytes", len(b))
+	}
+	_, err = two.SignIn(ctx, "anna", good, peer, b)
+	wants(t, "long ago, with many since", err, person.ErrWrong)
 }

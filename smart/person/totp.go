@@ -178,8 +178,8 @@ func (d *Directory) enrol(ctx context.Context, o offer, which string, amr []stri
 
 // VerifyTOTP goes on with a sign-in by a one-time code. Each is taken once, on
 // all servers together. Errors: ErrWrong, ErrExpired, *Throttled.
-func (d *Directory) VerifyTOTP(ctx context.Context, flow, code, peer string) (Step, error) {
-	return d.second(ctx, flow, peer, "totp", func(r *record) bool {
+func (d *Directory) VerifyTOTP(ctx context.Context, flow, code, peer string, at ...Browser) (Step, error) {
+	return d.second(ctx, flow, peer, at, "totp", func(r *record) bool {
 		if r.TOTP == nil {
 			return false
 		}
@@ -194,7 +194,7 @@ func (d *Directory) VerifyTOTP(ctx context.Context, flow, code, peer string) (St
 }
 
 // second proves a second factor; failures count as those of passwords do.
-func (d *Directory) second(ctx context.Context, id, peer, which string, right func(*record) bool) (Step, error) {
+func (d *Directory) second(ctx context.Context, id, peer string, at []Browser, which string, right func(*record) bool) (Step, error) {
 	if err := d.peers.spend(peer); err != nil {
 		return Step{Event: Event{Kind: Refused, Detail: "peer throttled"}}, err
 	}
@@ -203,7 +203,8 @@ func (d *Directory) second(ctx context.Context, id, peer, which string, right fu
 		return Step{}, err
 	}
 	refused := Step{Event: Event{Kind: Refused, Account: r.ID, Detail: "wrong " + which}}
-	_, closed, err := d.charge(ctx, r.counter(d))
+	counter := r.counter(d, at...)
+	_, closed, err := d.charge(ctx, counter)
 	if err != nil {
 		return refused, err
 	}
@@ -220,7 +221,7 @@ func (d *Directory) second(ctx context.Context, id, peer, which string, right fu
 			return ErrWrong
 		}
 		return nil
-	}, failureKind.Drop(r.counter(d)))
+	}, failureKind.Drop(counter))
 	if err != nil {
 		return refused, err
 	}
