@@ -29,6 +29,14 @@ func (p *Pages) functions() template.FuncMap {
 			// Safe: a fixed media type and base64, which holds nothing of a URL's syntax.
 			return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(b))
 		},
+		"lead": func(uri string) template.URL {
+			// Safe: not of a scheme that runs or holds content. Those that the library
+			// knows are too few: an application may be at "org.example.app:/bye".
+			if _, ok := FormAction(uri); !ok {
+				return ""
+			}
+			return template.URL(uri)
+		},
 		"length": func(n int) string {
 			return fmt.Sprintf("At least %d characters. A few words make a good one.", n)
 		},

@@ -362,3 +362,18 @@ func TestAGrantTellsTheHourItEnds(t *testing.T) {
 		t.Errorf("%s", page.HTML)
 	}
 }
+
+// TestOneGetsBackToAnApplicationOfAnyScheme, but those that run.
+func TestOneGetsBackToAnApplicationOfAnyScheme(t *testing.T) {
+	p := newPages(t)
+	for uri, want := range map[string]string{"org.example.app:/bye?state=a%22&b": `href="org.example.app:/bye?state=a%22&amp;b"`, "https://app.example/bye": `href="https://app.example/bye"`,
+		"javascript:alert(1)": `href=""`, "data:text/html,x": `href=""`, "JavaScript:alert(1)": `href=""`, `org.example.app:/"onclick="x`: `href="org.example.app:/%22onclick=%22x"`} {
+		out, err := p.Render(&ui.SignedOut{App: "Growth Chart", ReturnTo: uri})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(out.HTML), want) {
+			t.Errorf("%s: %s", uri, out.HTML)
+		}
+	}
+}
