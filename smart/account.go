@@ -78,6 +78,9 @@ func (s *Server) account(ctx context.Context, req transport.WebRequest) Answer {
 	if err != nil {
 		return s.troublePage(err)
 	}
+	if q, ok := readQuery(req); ok {
+		v.Notice = notices[q["done"]]
+	}
 	return s.page(http.StatusOK, v)
 }
 
@@ -182,7 +185,7 @@ func (s *Server) takeBack(ctx context.Context, req transport.WebRequest) Answer 
 	}
 	g, err := grants.Load(ctx, s.vault, f["grant"])
 	if errors.Is(err, vault.ErrAbsent) || err == nil && g.Value.Person != p.ID {
-		return seeOther(s.url(ui.PathAccount)) // it is gone, as was wanted
+		return s.seeDone(ui.PathAccount, "", "taken-back") // it is gone, as was wanted
 	}
 	if err == nil {
 		err = s.vault.Apply(ctx, s.end(g)...)
@@ -190,7 +193,7 @@ func (s *Server) takeBack(ctx context.Context, req transport.WebRequest) Answer 
 	if err != nil {
 		return s.troublePage(err)
 	}
-	return seeOther(s.url(ui.PathAccount)).with(Event{What: "revoke", Person: p.ID, FHIRUser: p.FHIRUser, Client: g.Value.Client, Grant: g.Name, Why: "the person took it back"})
+	return s.seeDone(ui.PathAccount, "", "taken-back").with(Event{What: "revoke", Person: p.ID, FHIRUser: p.FHIRUser, Client: g.Value.Client, Grant: g.Name, Why: "the person took it back"})
 }
 
 // endOther ends another session of the person, or all but this one.
@@ -203,7 +206,7 @@ func (s *Server) endOther(ctx context.Context, req transport.WebRequest) Answer 
 	if err != nil {
 		return s.troublePage(err)
 	}
-	out := seeOther(s.url(ui.PathAccount))
+	out := s.seeDone(ui.PathAccount, "", "signed-out")
 	for _, x := range all {
 		if f["session"] == "others" && x.Name == e.Name || f["session"] != "others" && x.Value.ID != f["session"] {
 			continue

@@ -155,14 +155,20 @@ var notices = map[string]string{
 	"approved": "The change is made.",
 	"refused":  "The change will not be made.",
 	"renewed":  "All keys are new. Every token that the old ones signed is worth nothing.",
+
+	"taken-back":     "Access was taken back. It ended at once.",
+	"signed-out":     "You are signed out there.",
+	"password":       "Your password is changed. You are signed out everywhere else, and applications have to ask you again.",
+	"factor-added":   "It is set up. You are asked for it when you sign in.",
+	"factor-removed": "It is removed. You are signed out everywhere else, and applications have to ask you again.",
 }
 
-func (s *Server) seeDone(path, id, done string) Answer {
+func (s *Server) seeDone(path, id, done string, cookies ...transport.Cookie) Answer {
 	q := url.Values{"done": {done}}
 	if id != "" {
 		q.Set("id", id)
 	}
-	return seeOther(s.url(path) + "?" + q.Encode())
+	return seeOther(s.url(path)+"?"+q.Encode(), cookies...)
 }
 
 // first reports whether a form came for the first time: to reload the page that

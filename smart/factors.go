@@ -84,7 +84,7 @@ func (s *Server) factorAdded(ctx context.Context, req transport.WebRequest, own 
 	if len(made.Codes) > 0 {
 		return s.codesPage(after, own, made.Codes).with(events...)
 	}
-	return seeOther(s.url(ui.PathAccount), after.cookie).with(events...)
+	return s.seeDone(ui.PathAccount, "", "factor-added", after.cookie).with(events...)
 }
 
 func (s *Server) codesPage(after onward, own mine, codes []string) Answer {
@@ -116,7 +116,7 @@ func (s *Server) factorRemoved(ctx context.Context, req transport.WebRequest, ow
 	if err != nil {
 		return s.troublePage(err).with(events...)
 	}
-	return seeOther(s.url(ui.PathAccount), after.cookie).with(events...)
+	return s.seeDone(ui.PathAccount, "", "factor-removed", after.cookie).with(events...)
 }
 
 // recoveryCodes makes new ones, in place of those there are.

@@ -210,7 +210,7 @@ func (s *Server) changePassword(ctx context.Context, req transport.WebRequest) A
 	if err != nil {
 		return s.troublePage(err).with(events...)
 	}
-	return seeOther(s.url(ui.PathAccount), after.cookie).with(events...)
+	return s.seeDone(ui.PathAccount, "", "password", after.cookie).with(events...)
 }
 
 const differ = "The two passwords differ."
