@@ -23,7 +23,8 @@ const back = "https://portal.example/back"
 func (h *house) portal(id string) *application {
 	h.t.Helper()
 	secret := h.register(client.Client{ID: id, Name: "Portal", Kind: client.Confidential, Method: client.SecretBasic, Offline: true, RedirectURIs: []string{back},
-		Scopes: appScopes})
+		PostLogoutRedirectURIs: []string{back},
+		Scopes:                 appScopes})
 	return &application{id: id, secret: secret, verifier: rand.Text() + rand.Text()}
 }
 

@@ -172,4 +172,17 @@ func TestAnotherProvidersPeopleSignIn(t *testing.T) {
 		t.Errorf("after signing out there the visitor is at %s: %s", end.at, end.body)
 	}
 	becomes(t, "the second browser is signed out", func() bool { return h.read(also.text("access_token"), "Patient/amy").status == 401 })
+
+	// Where the application asks, the way is the same, and ends at the application.
+	third := newVisitor(t, trusting(t), back)
+	there = third.open(portal.begin(h, clinicianScope)).submit("/signin/provider", "provider", "clinic")
+	portal.exchange(h, there.submit("", "login", nurse.Login, "password", nurse.Password).submit("/consent", "answer", "allow").code()).must(t)
+	asked := third.open(h.issuer + "/logout?" + url.Values{"client_id": {portal.id}, "post_logout_redirect_uri": {back}, "state": {"s1"}}.Encode())
+	out = asked.submit("/signout", "answer", "signout")
+	if !strings.HasPrefix(out.at.String(), p.Issuer()+"/session/end") {
+		t.Fatalf("signing out for an application leads to %s, want the provider", out.at)
+	}
+	if end := out.submit("/session/end/confirm", "logout", "yes"); end.at.String() != back+"?state=s1" {
+		t.Errorf("after signing out there the visitor is at %s, want the application", end.at)
+	}
 }

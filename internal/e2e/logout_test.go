@@ -42,8 +42,8 @@ func TestAnApplicationSignsItsPersonOut(t *testing.T) {
 	b.Value(`(() => {
 		const form = document.createElement("form");
 		form.method = "post";
-		form.action = `+quote(h.issuer+"/logout")+`;
-		for (const [name, value] of [["id_token_hint", `+quote(hint)+`], ["post_logout_redirect_uri", `+quote(a.url+"/")+`], ["state", "two"]]) {
+		form.action = ` + quote(h.issuer+"/logout") + `;
+		for (const [name, value] of [["id_token_hint", ` + quote(hint) + `], ["post_logout_redirect_uri", ` + quote(a.url+"/") + `], ["state", "two"]]) {
 			const input = document.createElement("input");
 			input.name = name; input.value = value;
 			form.append(input);
