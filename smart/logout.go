@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -230,20 +231,50 @@ func (s *Server) tell(ctx context.Context, x session, clients map[string]bool) {
 			s.log.Error("an application is not told of a logout", "error", err)
 			continue
 		}
-		select {
-		case s.telling <- struct{}{}:
-			go func() {
-				defer func() { <-s.telling }()
-				s.post(c.BackchannelLogoutURI, token)
-			}()
-		default:
+		if !s.telling.begin(id) {
 			s.log.Warn("an application is not told of a logout: too many wait", "client", id)
+			continue
 		}
+		go func() {
+			defer s.telling.end(id)
+			s.post(c.BackchannelLogoutURI, token)
+		}()
 	}
 }
 
-// tellingAtOnce is how many applications are told at the same time.
-const tellingAtOnce = 16
+// telling counts what is being told to applications now.
+type telling struct {
+	mu  sync.Mutex
+	all int
+	to  map[string]int
+}
+
+// How much is told at the same time. One that takes its time to answer keeps only
+// itself from hearing more.
+const (
+	tellingAtOnce = 64
+	tellingOne    = 8
+)
+
+func (t *telling) begin(client string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.all == tellingAtOnce || t.to[client] == tellingOne {
+		return false
+	}
+	t.all++
+	t.to[client]++
+	return true
+}
+
+func (t *telling) end(client string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all--
+	if t.to[client]--; t.to[client] == 0 {
+		delete(t.to, client)
+	}
+}
 
 func (s *Server) post(uri, token string) {
 	resp, err := s.opt.Outbound.PostForm(uri, url.Values{"logout_token": {token}})

@@ -116,6 +116,40 @@ func TestAnApplicationIsToldOfALogoutLongAfterItsToken(t *testing.T) {
 	}
 }
 
+// TestAnApplicationThatDoesNotAnswerKeepsNoOtherFromHearing of a logout.
+func TestAnApplicationThatDoesNotAnswerKeepsNoOtherFromHearing(t *testing.T) {
+	const people = 20
+	told, stop := make(chan string, people), make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/dead" {
+			<-stop
+			return
+		}
+		told <- r.PostFormValue("logout_token")
+	}))
+	defer s.Close()
+	defer close(stop)
+	w := newWorld(t)
+	w.tune = func(o *smart.Options) { o.Outbound = s.Client() }
+	n := w.node()
+	n.patient()
+	dead := n.register(client.Client{ID: "dead", Name: "Dead", BackchannelLogoutURI: "https://app.example/dead"})
+	a := n.register(client.Client{BackchannelLogoutURI: "https://app.example/told"})
+	s.Client().Transport = redirected{s.URL}
+	for i := range people {
+		b := n.browser()
+		dead.tokens(b, "paul")
+		a.tokens(b, "paul")
+		b.open(issuer + "/account").submit("/signout")
+		select {
+		case token := <-told:
+			w.secret(token)
+		case <-time.After(5 * time.Second):
+			t.Fatalf("it was not told of logout %d", i)
+		}
+	}
+}
+
 // TestAFormThatComesTooLateSaysHowToGoOn: after the session has ended, and after
 // the sign-in took too long: there may be no application to go back to.
 func TestAFormThatComesTooLateSaysHowToGoOn(t *testing.T) {

@@ -87,8 +87,8 @@ type Server struct {
 	revoked revoked
 	origins func(context.Context, string) bool
 	wait    func(client string) time.Duration
-	telling chan struct{} // holds one for each application that is being told
-	begins  person.Pace   // of who has shown nothing yet
+	telling telling
+	begins  person.Pace // of who has shown nothing yet
 }
 
 // What a network peer may begin before anybody signed in: each is a row in the
@@ -125,7 +125,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{opt: o, vault: o.Vault, keys: newKeys(o.Vault, o.KeyPeriod, o.Clock.Now), pages: o.Pages, log: o.Log,
 		origin: issuer.Scheme + "://" + issuer.Host, prefix: issuer.Path, base: base.Path, origins: o.Clients.Origins(),
-		telling: make(chan struct{}, tellingAtOnce), begins: person.NewPace(o.Clock, beginsAtOnce, beginsAMinute)}
+		telling: telling{to: map[string]int{}}, begins: person.NewPace(o.Clock, beginsAtOnce, beginsAMinute)}
 	s.table = s.places()
 	s.revoked.latest.ask = s.tick
 	// Who may do less than before loses the tokens that say more, at that moment.
