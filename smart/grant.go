@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"firebreak/smart/client"
+	"firebreak/smart/scope"
 	"firebreak/vault"
 )
 
@@ -125,6 +126,16 @@ func (s *Server) refreshed(ctx context.Context, refresh string) (e vault.Entry[G
 		return e, false, vault.ErrAbsent
 	}
 	return e, turn < e.Value.Turn, nil
+}
+
+// left is what a refresh gets at most, by what the application is registered for
+// by now; "" when it gets nothing.
+func (g Grant) left(c client.Client) string {
+	left := scope.Narrow(g.Scope, c.Scopes)
+	if g.Renews > 0 != has(left, "offline_access") || g.Online && !has(left, "online_access") {
+		return ""
+	}
+	return left
 }
 
 // end takes a grant back, with all that was issued for it.

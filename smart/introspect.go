@@ -163,9 +163,17 @@ func (s *Server) aboutRefresh(ctx context.Context, token string) (introspection,
 			return introspection{}, err
 		}
 	}
-	out := introspection{Active: true, Scope: g.Scope, Client: g.Client, Subject: g.Person, Issuer: s.opt.Issuer, Expires: e.Until.Unix(),
+	c, err := s.client(ctx, g.Client)
+	if errors.Is(err, vault.ErrAbsent) {
+		return introspection{}, nil
+	}
+	left := g.left(c)
+	if err != nil || !c.Live(s.now()) || left == "" {
+		return introspection{}, err
+	}
+	out := introspection{Active: true, Scope: left, Client: g.Client, Subject: g.Person, Issuer: s.opt.Issuer, Expires: e.Until.Unix(),
 		Confirmation: boundTo(g.JKT, g.Thumbprint), launchFields: g.Context.fields()}
-	if p.FHIRUser != "" && has(g.Scope, "fhirUser") {
+	if p.FHIRUser != "" && has(left, "fhirUser") {
 		out.FHIRUser = s.opt.Base + "/" + p.FHIRUser
 	}
 	return out, nil

@@ -208,7 +208,7 @@ func (s *Server) refresh(ctx context.Context, a asker) (Answer, *problem) {
 	if a.Kind == client.Public && (g.JKT != "" && g.JKT != a.jkt || g.Thumbprint != "" && g.Thumbprint != a.thumbprint) {
 		return Answer{}, wrong
 	}
-	if left := scope.Narrow(g.Scope, a.Scopes); g.Renews > 0 != has(left, "offline_access") || g.Online && !has(left, "online_access") {
+	if g.left(a.Client) == "" {
 		return Answer{}, wrong // its registration lost that meanwhile
 	}
 	asked := g.Scope

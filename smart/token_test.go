@@ -194,6 +194,38 @@ func TestIntrospectionOfWhatAPersonLost(t *testing.T) {
 	same(w, "offline", a.introspect(away.Refresh).all, map[string]any{"active": false})
 }
 
+// TestIntrospectionOfWhatAnApplicationLost: its refresh token is told of as what
+// would come of it, by the registration as it is now.
+func TestIntrospectionOfWhatAnApplicationLost(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	n.patient()
+	rs := n.register(client.Client{ID: "archive", Name: "Archive", Kind: client.Confidential, Method: client.SecretBasic, Introspect: true, RedirectURIs: []string{}, Scopes: []string{}})
+	change := func(id string, do func(*client.Client)) {
+		r, err := n.clients.Load(background, id)
+		must(t, err)
+		do(&r.Client)
+		_, err = n.clients.Replace(background, r, "admin")
+		must(t, err)
+	}
+	for name, do := range map[string]func(*client.Client){"disabled": func(c *client.Client) { c.Disabled = true }, "ended": func(c *client.Client) { c.Until = w.clk.Now() },
+		"no longer away": func(c *client.Client) { c.Offline, c.Scopes = false, []string{"patient/*.rs"} }} {
+		id := strings.ReplaceAll(name, " ", "-")
+		a := n.register(client.Client{ID: id, Name: name})
+		g := a.tokens(n.browser(), "paul", "scope", offline)
+		same(w, name+", before", rs.introspect(g.Refresh).all["active"], true)
+		change(id, do)
+		same(w, name, rs.introspect(g.Refresh).all, map[string]any{"active": false})
+	}
+	a := n.register(client.Client{})
+	g := a.tokens(n.browser(), "paul", "scope", "openid fhirUser "+offline)
+	change("growth", func(c *client.Client) {
+		c.Scopes = []string{"launch/patient", "offline_access", "patient/Observation.r"}
+	})
+	x := rs.introspect(g.Refresh).all
+	same(w, "less", []any{x["active"], x["scope"], x["fhirUser"]}, []any{true, a.refresh(g.Refresh).ok(w).Scope, nil})
+}
+
 // TestBoundTokensAreToldOfAndTakenBack: who asks need not hold the key.
 func TestBoundTokensAreToldOfAndTakenBack(t *testing.T) {
 	w := newWorld(t)
