@@ -174,6 +174,8 @@ func TestErrorsOfTheTokenEndpointAreOAuths(t *testing.T) {
 	}{
 		{a.ask("/token", form()), 400, "invalid_request"},
 		{a.ask("/token", form("grant_type", "password")), 400, "unsupported_grant_type"},
+		{a.exchange(""), 400, "invalid_request"},
+		{a.refresh(""), 400, "invalid_request"},
 		{a.exchange("x"), 400, "invalid_grant"},
 		{a.refresh("x"), 400, "invalid_grant"},
 		{wrong.refresh("x"), 401, "invalid_client"},

@@ -117,7 +117,7 @@ func TestARefreshTokenIsForItsApplicationOnly(t *testing.T) {
 	thief := n.register(client.Client{ID: "thief", Name: "Thief"})
 	g := a.tokens(n.browser(), "paul", "scope", offline)
 	thief.refresh(g.Refresh).refused(w, "invalid_grant")
-	for _, made := range []string{"", "x", "x.1.y", g.Refresh + "A", g.Refresh[:len(g.Refresh)-1], "a.1.c", "a.+1.c", "a.01.c"} {
+	for _, made := range []string{"x", "x.1.y", g.Refresh + "A", g.Refresh[:len(g.Refresh)-1], "a.1.c", "a.+1.c", "a.01.c"} {
 		a.refresh(made).refused(w, "invalid_grant")
 	}
 	n.good(a.refresh(g.Refresh).ok(w).Access)

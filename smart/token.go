@@ -120,6 +120,9 @@ func badRefresh() *problem {
 
 // exchange is the authorization code grant.
 func (s *Server) exchange(ctx context.Context, a asker) (Answer, *problem) {
+	if a.form["code"] == "" {
+		return Answer{}, bad("invalid_request", "code is missing")
+	}
 	wrong := bad("invalid_grant", "the code is not good: unknown, used, too old, or not for this application")
 	e, err := codes.Load(ctx, s.vault, hashName(a.form["code"]))
 	if err != nil {
@@ -187,6 +190,9 @@ func verifies(verifier, challenge string) bool {
 // comes again has been stolen, from this application or by it, and ends the grant
 // (RFC 9700 section 4.14.2).
 func (s *Server) refresh(ctx context.Context, a asker) (Answer, *problem) {
+	if a.form["refresh_token"] == "" {
+		return Answer{}, bad("invalid_request", "refresh_token is missing")
+	}
 	wrong := badRefresh()
 	e, used, err := s.refreshed(ctx, a.form["refresh_token"])
 	if err != nil {
