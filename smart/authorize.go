@@ -81,7 +81,7 @@ func (s *Server) authorize(ctx context.Context, req transport.WebRequest) Answer
 	var f form
 	var ok bool
 	switch req.Method {
-	case http.MethodGet:
+	case http.MethodGet, http.MethodHead:
 		f, ok = readQuery(req)
 	case http.MethodPost: // SMART App Launch 2.2: authorize-post
 		if req.Query == "" {

@@ -322,6 +322,16 @@ func TestATrustedApplicationNeedsNoConsentUnlessItAsks(t *testing.T) {
 	same(w, "prompt=none", a.start(b, "prompt", "none").back().Has("code"), true)
 }
 
+// TestAHEADIsAnsweredAsAGET: RFC 9110 section 9.3.2.
+func TestAHEADIsAnsweredAsAGET(t *testing.T) {
+	n := newWorld(t).node()
+	a := n.register(client.Client{})
+	for _, q := range []string{a.request().Encode(), a.request("aud", "").Encode(), a.request("client_id", "nobody").Encode()} {
+		get, head := n.serve(transport.WebRequest{Method: "GET", Path: "/auth/authorize", Query: q}), n.serve(transport.WebRequest{Method: "HEAD", Path: "/auth/authorize", Query: q})
+		same(n.w, q, head.Reply.Status, get.Reply.Status)
+	}
+}
+
 // TestAnAuthorizationRequestMayBePosted: SMART App Launch 2.2, authorize-post.
 func TestAnAuthorizationRequestMayBePosted(t *testing.T) {
 	w := newWorld(t)
