@@ -31,6 +31,7 @@ func TestARefreshTokenIsReplacedAndLastsAnew(t *testing.T) {
 		for _, name := range []string{"iss", "sub", "aud", "auth_time", "sid"} {
 			same(w, name, now[name], was[name])
 		}
+		same(w, "nonce", []any{was["nonce"] == a.nonce, now["nonce"]}, []any{true, nil})
 		g = next
 	}
 	w.clk.Advance(101 * 24 * time.Hour)

@@ -304,6 +304,9 @@ func (s *Server) give(ctx context.Context, a asker, e vault.Entry[Grant], asked 
 	if g.Turn > 0 {
 		out.Refresh = s.refreshToken(e.Name, g)
 	}
+	if !first {
+		g.Nonce = "" // it is the authorization request's (OpenID Connect Core 1.0 section 12.2)
+	}
 	if has(asked, "openid") {
 		if out.ID, err = s.idToken(ctx, g, asked, p, access.token); err != nil {
 			return Answer{}, s.trouble(err)
