@@ -145,6 +145,28 @@ func TestRefreshTokensOfPublicApplicationsAreBoundToTheirKey(t *testing.T) {
 	same(w, "key", claims(w, g.Access)["cnf"], map[string]any{"jkt": a.dpop.thumbprint(w)})
 }
 
+// TestAProofAtARefreshBindsWhatIsGivenThen: RFC 9449 section 5, of a grant that was
+// bound to nothing.
+func TestAProofAtARefreshBindsWhatIsGivenThen(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	n.patient()
+	for _, c := range []client.Client{{}, {ID: "portal", Name: "Portal", Kind: client.Confidential, Method: client.SecretBasic}} {
+		a := n.register(c)
+		g := a.tokens(n.browser(), "paul", "scope", offline)
+		same(w, "token_type", g.Type, "Bearer")
+		without := *a
+		a.dpop = newKey(w, p256, "ES256")
+		g = a.refresh(g.Refresh).ok(w)
+		same(w, "bound", []any{g.Type, claims(w, g.Access)["cnf"]}, []any{"DPoP", map[string]any{"jkt": a.dpop.thumbprint(w)}})
+		n.dead(g.Access)
+		if c.Kind != client.Confidential { // whose refresh tokens are bound to its secret
+			without.refresh(g.Refresh).refused(w, "invalid_grant")
+		}
+		a.refresh(g.Refresh).ok(w)
+	}
+}
+
 func TestAnApplicationRegisteredForProofsGetsNothingWithout(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()

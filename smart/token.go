@@ -225,10 +225,10 @@ func (s *Server) refresh(ctx context.Context, a asker) (Answer, *problem) {
 	}
 	g.Turn++
 	g.Used = s.now()
+	if a.jkt != "" { // of a public application the first, or the one there was
+		g.JKT = a.jkt
+	}
 	if a.Kind != client.Public {
-		if a.jkt != "" {
-			g.JKT = a.jkt
-		}
 		if _, thumb := a.bindings(); thumb != "" {
 			g.Thumbprint = thumb
 		}
