@@ -194,7 +194,7 @@ func (s *Server) asked(f form, c client.Client) (flow, *problem) {
 		return flow{}, bad("invalid_request", "code_challenge is no SHA-256 in base64url")
 	case !s.isOurs(f["aud"], f["resource"]):
 		return flow{}, bad("invalid_request", "aud must be the base URL of this FHIR server")
-	case len(f["nonce"]) > 512 || len(f["login_hint"]) > 256 || f["dpop_jkt"] != "" && len(f["dpop_jkt"]) != 43:
+	case tooLong(f) || f["dpop_jkt"] != "" && len(f["dpop_jkt"]) != 43:
 		return flow{}, bad("invalid_request", "a parameter is too long")
 	}
 	out := flow{Client: c.ID, RedirectURI: f["redirect_uri"], State: f["state"], Nonce: f["nonce"], Challenge: f["code_challenge"], JKT: f["dpop_jkt"],
@@ -212,6 +212,11 @@ func (s *Server) asked(f form, c client.Client) (flow, *problem) {
 		}
 	}
 	return out, s.askedScope(&out, f, c)
+}
+
+// tooLong: anybody may begin a flow, so what is kept of it is bounded.
+func tooLong(f form) bool {
+	return len(f["nonce"]) > 512 || len(f["login_hint"]) > 256 || len(f["launch"]) > 256 || len(f["acr_values"]) > 1024 || len(f["prompt"]) > 64
 }
 
 // maxScope is the longest scope that is granted: its access token goes into a

@@ -241,6 +241,12 @@ func TestAuthorizationRequestsThatAreMalformedGoNowhere(t *testing.T) {
 	if p.answer.Reply.Status != 404 { // the rig's path is the whole of it
 		t.Errorf("%d", p.answer.Reply.Status)
 	}
+	for name, value := range map[string]string{"nonce": strings.Repeat("x", 513), "login_hint": strings.Repeat("x", 257), "launch": strings.Repeat("x", 257),
+		"acr_values": strings.Repeat("x", 1025), "prompt": strings.Repeat("login ", 11), "scope": strings.Repeat("x", 20000), "dpop_jkt": "x"} {
+		if back := a.start(n.browser(), name, value).back(); !strings.HasPrefix(back.Get("error"), "invalid_") {
+			t.Errorf("a long %s: %v", name, back)
+		}
+	}
 	for _, name := range []string{"request", "request_uri", "registration"} {
 		if back := a.start(n.browser(), name, "https://evil.example/x").back(); back.Get("error") != name+"_not_supported" {
 			t.Errorf("%s: %v", name, back)
