@@ -80,7 +80,7 @@ func (s *Server) introspect(ctx context.Context, req transport.WebRequest) Answe
 // with an access token of its own (RFC 7662 section 2.1).
 func (s *Server) mayAsk(ctx context.Context, req transport.WebRequest, f form) (client.Client, string, *problem) {
 	denied := &problem{status: http.StatusUnauthorized, code: "invalid_token", text: "the access token is not accepted here",
-		challenge: `Bearer error="invalid_token"`}
+		challenge: `Bearer realm="firebreak", error="invalid_token"`}
 	if scheme, _, _ := strings.Cut(req.Authorization, " "); !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") {
 		c, id, p := s.authenticate(ctx, req, f)
 		if p == nil && c.Kind == client.Public {
@@ -91,7 +91,7 @@ func (s *Server) mayAsk(ctx context.Context, req transport.WebRequest, f form) (
 	t, err := s.opt.Reader.VerifyRequest(ctx, s.bearer(req, "/introspect"))
 	var refusal *authn.Refusal
 	if errors.As(err, &refusal) {
-		return client.Client{}, "", denied
+		return client.Client{}, "", notAccepted(refusal)
 	}
 	if err != nil {
 		return client.Client{}, "", s.trouble(err)
@@ -231,27 +231,36 @@ func (s *Server) readAccess(ctx context.Context, raw string) (accessClaims, bool
 	return c, s.now().Before(time.Unix(c.Expires, 0).Add(vault.Apart)), nil
 }
 
+// notAccepted says of an access token what the resource server says: by the scheme
+// that it came with, with what a proof needs (RFC 6750 section 3, RFC 9449 section
+// 7.1).
+func notAccepted(r *authn.Refusal) *problem {
+	p := &problem{status: r.Status, code: r.Code, text: r.Description, challenge: r.Challenge("firebreak")}
+	if p.code == "" { // none was sent: the challenge has no error, the body is one
+		p.code = "invalid_token"
+	}
+	return p
+}
+
 // userinfo is OpenID Connect Core 1.0 section 5.3.
 func (s *Server) userinfo(ctx context.Context, req transport.WebRequest) Answer {
-	denied := &problem{status: http.StatusUnauthorized, code: "invalid_token", text: "the access token is not accepted", challenge: `Bearer error="invalid_token"`}
-	if req.Authorization == "" {
-		denied.challenge = "Bearer"
-		return denied.answer()
-	}
+	denied := &authn.Refusal{Status: http.StatusUnauthorized, Code: "invalid_token", Description: "the access token is not accepted here"}
 	t, err := s.opt.Reader.VerifyRequest(ctx, s.bearer(req, "/userinfo"))
 	var refusal *authn.Refusal
 	switch {
-	case errors.As(err, &refusal), err == nil && t.Issuer != s.opt.Issuer:
-		return denied.answer()
+	case errors.As(err, &refusal):
+		return notAccepted(refusal).answer()
+	case err == nil && t.Issuer != s.opt.Issuer:
+		return notAccepted(denied).answer()
 	case err != nil:
 		return s.trouble(err).answer()
 	case !has(t.Scope, "openid"):
 		return (&problem{status: http.StatusForbidden, code: "insufficient_scope", text: "the token does not have the scope openid",
-			challenge: `Bearer error="insufficient_scope", scope="openid"`}).answer()
+			challenge: string(t.Type) + ` realm="firebreak", error="insufficient_scope", scope="openid"`}).answer()
 	}
 	p, err := s.person(ctx, t.Subject)
 	if errors.Is(err, ErrNobody) {
-		return denied.answer()
+		return notAccepted(denied).answer()
 	}
 	if err != nil {
 		return s.trouble(err).answer()

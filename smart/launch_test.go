@@ -2,6 +2,7 @@ package smart_test
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -284,9 +285,13 @@ func TestUserinfoTellsWhatTheScopesAllow(t *testing.T) {
 	if less.Error != "insufficient_scope" || less.status != 403 || !strings.Contains(less.answer.Reply.Challenge, "insufficient_scope") {
 		t.Errorf("without openid: %d %v", less.status, less.all)
 	}
-	for _, authorization := range []string{"", "Bearer", "Bearer x", "Basic eA=="} {
-		if a := n.serve(transport.WebRequest{Method: "GET", Path: "/auth/userinfo", Authorization: authorization}); a.Reply.Status != 401 || a.Reply.Challenge == "" {
-			t.Errorf("%q: %d %q", authorization, a.Reply.Status, a.Reply.Challenge)
+	id := a.tokens(b, "anna").ID
+	// RFC 6750 section 3.1, RFC 9449 section 7.1: the same as at a record.
+	for authorization, want := range map[string]string{"": `401 Bearer realm="firebreak", DPoP`, "Basic eA==": `401 Bearer realm="firebreak", DPoP`, "Bearer": `400 Bearer realm="firebreak", error="invalid_request"`,
+		"Bearer x": `401 Bearer realm="firebreak", error="invalid_token"`, "DPoP " + g.Access: `401 DPoP realm="firebreak", error="invalid_token"`, "Bearer " + id: `401 Bearer realm="firebreak", error="invalid_token"`} {
+		a := n.serve(transport.WebRequest{Method: "GET", Path: "/auth/userinfo", Authorization: authorization})
+		if got := fmt.Sprint(a.Reply.Status, " ", a.Reply.Challenge); !strings.HasPrefix(got, want) {
+			t.Errorf("%q: %s, want %s", authorization, got, want)
 		}
 	}
 }
