@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"firebreak/smart/client"
 	"firebreak/transport"
 	"firebreak/ui"
 )
@@ -78,6 +79,11 @@ type oauthError struct {
 func (p *problem) answer() Answer {
 	a := asJSON(p.status, oauthError{p.code, p.text})
 	a.Reply.Challenge, a.Reply.RetryAfter = p.challenge, p.wait
+	if p.status == http.StatusUnauthorized && p.challenge == "" {
+		// A 401 names a way to sign in (RFC 9110 section 15.5.2), also to who tried
+		// one that is not HTTP's.
+		a.Reply.Challenge = client.BasicChallenge
+	}
 	return a
 }
 

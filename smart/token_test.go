@@ -72,8 +72,8 @@ func TestClientsProveWhoTheyAreAtEachEndpoint(t *testing.T) {
 			if y.Error != "invalid_client" || y.status != 401 {
 				t.Errorf("%s with %s: %d %s", path, name, y.status, y.Error)
 			}
-			if name == "a wrong secret" && !strings.HasPrefix(y.answer.Reply.Challenge, "Basic") {
-				t.Errorf("%s: challenge %q", path, y.answer.Reply.Challenge)
+			if !strings.HasPrefix(y.answer.Reply.Challenge, "Basic ") { // RFC 9110 section 15.5.2
+				t.Errorf("%s with %s: challenge %q", path, name, y.answer.Reply.Challenge)
 			}
 		}
 	}

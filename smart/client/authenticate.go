@@ -82,7 +82,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r Request) (Client, Me
 	if errors.As(err, &refusal) {
 		refusal.ClientID = p.id
 		if r.Authorization != "" && refusal.Code == "invalid_client" {
-			refusal.Challenge = challenge
+			refusal.Challenge = BasicChallenge
 		}
 	}
 	return Client{}, "", err

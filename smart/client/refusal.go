@@ -58,5 +58,6 @@ func hidden(why literal) *Refusal {
 	return r
 }
 
-// challenge asks for Basic where the client used Authorization (RFC 6749 §5.2).
-const challenge = `Basic realm="clients", charset="UTF-8"`
+// BasicChallenge asks for Basic (RFC 7617 §2). A Refusal has it where the client
+// used Authorization, for there it is a must (RFC 6749 §5.2).
+const BasicChallenge = `Basic realm="clients", charset="UTF-8"`
