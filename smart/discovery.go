@@ -51,6 +51,7 @@ type aliases struct {
 	Token         string `json:"token_endpoint"`
 	Introspection string `json:"introspection_endpoint"`
 	Revocation    string `json:"revocation_endpoint"`
+	UserInfo      string `json:"userinfo_endpoint"`
 }
 
 // openid is what OpenID Connect adds.
@@ -112,7 +113,7 @@ func (s *Server) metadata() metadata {
 	m.RevokeMethods, m.RevokeAlgs, m.InspectAlgs = m.AuthMethods, m.AuthAlgorithms, m.AuthAlgorithms
 	if len(s.opt.Mutual) > 0 {
 		at := s.opt.Mutual[0]
-		m.Aliases = &aliases{at + "/token", at + "/introspect", at + "/revoke"}
+		m.Aliases = &aliases{at + "/token", at + "/introspect", at + "/revoke", at + "/userinfo"}
 	}
 	return m
 }

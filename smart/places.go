@@ -20,8 +20,9 @@ func (s *Server) Serves(path string) bool {
 // Below reports whether a path is one of those that lie below the FHIR service.
 func (s *Server) Below(path string) bool { return path == s.base+smartConfiguration }
 
-// programs are the places that programs use, and not browsers.
-var programs = []string{"/token", "/introspect", "/revoke", pathLaunches}
+// programs are the places that programs use, and not browsers. userinfo is one:
+// a token that is bound to a certificate is of use only where one is asked for.
+var programs = []string{"/token", "/introspect", "/revoke", "/userinfo", pathLaunches}
 
 // ForPrograms reports whether a path is served under a further name.
 func (s *Server) ForPrograms(host, path string) bool {

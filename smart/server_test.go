@@ -95,6 +95,33 @@ func TestDiscoveryTellsWhatWorks(t *testing.T) {
 	}
 }
 
+// TestTokensBoundToACertificateAreOfUseWhereOneIsAskedFor: RFC 8705 section 5. The
+// places that are announced are there, and are all that such a token is for.
+func TestTokensBoundToACertificateAreOfUseWhereOneIsAskedFor(t *testing.T) {
+	w := newWorld(t)
+	w.tune = func(o *smart.Options) { o.Mutual = []string{"https://programs.example/auth"} }
+	n := w.node()
+	paul := n.patient()
+	aliases, _ := n.get("/fhir/.well-known/smart-configuration").all["mtls_endpoint_aliases"].(map[string]any)
+	for _, name := range []string{"token_endpoint", "introspection_endpoint", "revocation_endpoint", "userinfo_endpoint"} {
+		to, _ := aliases[name].(string)
+		path, there := strings.CutPrefix(to, "https://programs.example")
+		if !there || !n.ForPrograms("programs.example", path) || n.serve(transport.WebRequest{Method: "OPTIONS", Path: path}).Reply.Status != 204 {
+			t.Errorf("%s is at %q", name, to)
+		}
+	}
+	for _, path := range []string{"/authorize", "/signin", "/account", "/logout"} {
+		same(w, path, n.ForPrograms("programs.example", "/auth"+path), false)
+	}
+	a := n.register(client.Client{Kind: client.Confidential, Method: client.SecretBasic, Bound: client.BoundCertificate})
+	a.cert = strings.Repeat("ab", 32)
+	g := a.tokens(n.browser(), "paul")
+	for certificate, want := range map[string]any{a.cert: string(paul.ID), "": nil, strings.Repeat("cd", 32): nil} {
+		x := n.posted(transport.WebRequest{Method: "GET", Path: "/auth/userinfo", Authorization: "Bearer " + g.Access, Certificate: certificate})
+		same(w, "userinfo with "+certificate, x.all["sub"], want)
+	}
+}
+
 // TestEachPlaceTakesItsMethodsOnly.
 func TestEachPlaceTakesItsMethodsOnly(t *testing.T) {
 	w := newWorld(t)
