@@ -165,7 +165,7 @@ func (s *Server) refuse(v *visit, err error) gate.Cleared {
 	// outbox: this refusal is not its outcome, and recovery puts that on record.
 	v.outboxes = nil
 	v.record(gate.Event{Interaction: v.kind, Status: p.Code.Status(), Problem: string(p.Text), Epoch: s.gate.Epoch()})
-	return s.gate.ReleaseProblem(p, v.Visit, v.pretty)
+	return s.gate.ReleaseProblem(onScheme(p, v.Request), v.Visit, v.pretty)
 }
 
 // close puts the visit on record and mints the Reply. A journal that cannot be

@@ -142,6 +142,12 @@ func TestProofOfPossessionIsAskedForAtTheDoor(t *testing.T) {
 		{"its certificate", get(func(r *fhir.Request) {
 			r.Authorization, r.ClientCertificate = "Bearer "+certificate, hex.EncodeToString(print[:])
 		}), 404, ""},
+		{"bound, for what is not granted", get(func(r *fhir.Request) {
+			r.Method, r.Path, r.Authorization, r.DPoP = "DELETE", "Practitioner/p1", "DPoP "+bound, proof("DELETE", base+"/Practitioner/p1")
+		}), 403, `DPoP error="insufficient_scope"`},
+		{"a certificate's, for what is not granted", get(func(r *fhir.Request) {
+			r.Method, r.Path, r.Authorization, r.ClientCertificate = "DELETE", "Practitioner/p1", "Bearer "+certificate, hex.EncodeToString(print[:])
+		}), 403, `Bearer error="insufficient_scope"`},
 		{"no certificate", get(func(r *fhir.Request) { r.Authorization = "Bearer " + certificate }), 401, `Bearer realm="firebreak", error="invalid_token"`},
 		{"nothing", get(func(*fhir.Request) {}), 401, `Bearer realm="firebreak", DPoP algs="ES256`},
 	} {

@@ -37,6 +37,7 @@ func (s *Server) stronger(v *visit, plan fhir.Plan, refused error) error {
 		if err != nil {
 			return refused
 		}
+		refusal.Scheme = schemeOf(v.Request)
 		asked := challenge(refusal)
 		asked.Text = "this needs a stronger sign-in"
 		return asked

@@ -2,6 +2,7 @@ package firebreak_test
 
 import (
 	"io/fs"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -11,6 +12,7 @@ import (
 	"firebreak/audit"
 	"firebreak/authz"
 	"firebreak/clock"
+	"firebreak/fhir"
 	"firebreak/fhir/search"
 	"firebreak/gate"
 	"firebreak/policies"
@@ -48,6 +50,7 @@ func TestAPolicyAsksForAStrongerSignIn(t *testing.T) {
 		id.Issuer, id.ACR = of.issuer, of.acr
 		who[name] = id
 	}
+	who["DPoP one"] = who["one"]
 	narrow := who["one"]
 	narrow.Scope = "user/Patient.rs"
 	who["narrow"] = narrow
@@ -77,6 +80,14 @@ func TestAPolicyAsksForAStrongerSignIn(t *testing.T) {
 		if a.status != k.status || strings.Contains(asked, `acr_values="two"`) != k.asks || strings.Contains(asked, "insufficient_user_authentication") != k.asks {
 			t.Errorf("%s: %d %q, want %d, asked %t", k.who, a.status, asked, k.status, k.asks)
 		}
+	}
+	// A challenge is of the scheme that the token came by (RFC 9449 section 7.1).
+	w := httptest.NewRecorder()
+	if _, err := r.server.Serve(t.Context(), fhir.Request{Method: "GET", Path: "MedicationRequest", Query: "status=active", Base: base, Visit: "v", Authorization: "DPoP one"}).WriteTo(w, false); err != nil {
+		t.Fatal(err)
+	}
+	if asked := w.Header().Get("WWW-Authenticate"); w.Code != 401 || !strings.HasPrefix(asked, `DPoP realm="firebreak", error="insufficient_user_authentication"`) {
+		t.Errorf("as DPoP: %d %q", w.Code, asked)
 	}
 	if a := r.do("one", "GET", "Patient?name=x", ""); a.status != 200 {
 		t.Errorf("what needs no strength: %d", a.status)

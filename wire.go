@@ -209,3 +209,23 @@ func challenge(r *authn.Refusal) *fhir.Problem {
 	p.Challenge = r.Challenge("firebreak")
 	return p
 }
+
+// schemeOf is the scheme of a request's token, which a challenge about it is of.
+func schemeOf(req *fhir.Request) authn.Scheme {
+	if word, _, _ := strings.Cut(req.Authorization, " "); strings.EqualFold(word, string(authn.DPoP)) {
+		return authn.DPoP
+	}
+	return authn.Bearer
+}
+
+// onScheme words the gate's challenge for who sent the token as DPoP (RFC 9449
+// section 7.1): the gate knows of no schemes.
+func onScheme(p *fhir.Problem, req *fhir.Request) *fhir.Problem {
+	rest, ok := strings.CutPrefix(p.Challenge, "Bearer error=")
+	if !ok || schemeOf(req) != authn.DPoP {
+		return p
+	}
+	out := *p
+	out.Challenge = "DPoP error=" + rest
+	return &out
+}
