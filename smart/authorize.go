@@ -78,18 +78,9 @@ func (f flow) wantsFresh() bool { return f.asks("login") || f.asks("select_accou
 // application or a link says has a say any more, and the browser's next request
 // is one within this site, which has the cookies.
 func (s *Server) authorize(ctx context.Context, req transport.WebRequest) Answer {
-	var f form
-	var ok bool
-	switch req.Method {
-	case http.MethodGet, http.MethodHead:
-		f, ok = readQuery(req)
-	case http.MethodPost: // SMART App Launch 2.2: authorize-post
-		if req.Query == "" {
-			f, ok = readBody(req)
-		}
-	}
-	if !ok {
-		return s.refusePage(req, "the request is malformed, or has a parameter twice")
+	f, p := authorization(req)
+	if p != nil && (f["client_id"] == "" || f["redirect_uri"] == "") {
+		return s.refusePage(req, p.text)
 	}
 	c, err := s.usableClient(ctx, f["client_id"])
 	if err != nil {
@@ -100,7 +91,10 @@ func (s *Server) authorize(ctx context.Context, req transport.WebRequest) Answer
 		return s.refusePage(req, "the address to return to is not one that the application registered").with(
 			Event{What: "authorize", Failed: true, Client: c.ID, Why: "redirect_uri is not registered"})
 	}
-	fl, p := s.asked(f, c)
+	var fl flow
+	if p == nil {
+		fl, p = s.asked(f, c)
+	}
 	if p == nil {
 		fl.Subject, p = s.hinted(ctx, f["id_token_hint"], c)
 	}
@@ -118,6 +112,31 @@ func (s *Server) startFor(ctx context.Context, req transport.WebRequest, f flow)
 		return s.slowDown(throttled).with(Event{What: "authorize", Failed: true, Client: f.Client, Why: "peer throttled"})
 	}
 	return s.start(ctx, f)
+}
+
+// authorization are the parameters of an authorization request. Of a malformed one
+// they are those that say whom to tell, where they came once (RFC 6749 section
+// 4.1.2.1).
+func authorization(req transport.WebRequest) (form, *problem) {
+	p := bad("invalid_request", "the request is malformed, or has a parameter twice")
+	raw := req.Query
+	if req.Method == http.MethodPost { // SMART App Launch 2.2: authorize-post
+		if !isForm(req) || req.Query != "" {
+			return nil, p
+		}
+		raw = string(req.Body)
+	}
+	if f, ok := parseForm(raw); ok {
+		return f, nil
+	}
+	f := form{}
+	values, err := url.ParseQuery(raw)
+	for _, name := range []string{"client_id", "redirect_uri", "state"} {
+		if list := values[name]; err == nil && len(list) == 1 && printable(list[0]) {
+			f[name] = list[0]
+		}
+	}
+	return f, p
 }
 
 // start begins a flow in this browser.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"firebreak/smart/client"
+	"firebreak/transport"
 )
 
 // TestACodeThatComesTwiceEndsTheGrant: RFC 6749 section 4.1.2, RFC 9700 section
@@ -230,16 +231,38 @@ func TestAuthorizationRequestsThatAreMalformedGoNowhere(t *testing.T) {
 	n := w.node()
 	a := n.register(client.Client{})
 	good := a.request().Encode()
-	for name, query := range map[string]string{"twice": good + "&redirect_uri=" + url.QueryEscape(callback), "twice the same scope": good + "&scope=openid", "line end": good + "&x=%0d%0aLocation:x",
-		"NUL": good + "&x=%00", "bad escape": good + "&x=%zz", "semicolon": good + ";x=y", "no UTF-8": good + "&x=%ff", "too much": good + "&x=" + strings.Repeat("a", 70000), "nothing": "",
-		"unknown application": a.request("client_id", "nobody").Encode(), "strange application": a.request("client_id", "../x").Encode(), "many": good + strings.Repeat("&", 3) + fields(70)} {
+	for name, query := range map[string]string{"twice": good + "&redirect_uri=" + url.QueryEscape(callback), "twice the application": good + "&client_id=" + a.c.ID,
+		"another address, and twice a scope": a.request("redirect_uri", "https://evil.example/").Encode() + "&scope=openid", "bad escape": good + "&x=%zz", "semicolon": good + ";x=y", "nothing": "",
+		"unknown application": a.request("client_id", "nobody").Encode(), "strange application": a.request("client_id", "../x").Encode(), "unknown, and twice a scope": a.request("client_id", "nobody").Encode() + "&scope=openid"} {
 		if p := n.browser().open(issuer + "/authorize?" + query); p.to != "" || p.answer.Reply.Status != 400 {
 			t.Errorf("%s: %d %s", name, p.answer.Reply.Status, p.to)
 		}
 	}
-	p := n.browser().postFrom("/auth/authorize?x", a.request(), "", "")
-	if p.answer.Reply.Status != 404 { // the rig's path is the whole of it
-		t.Errorf("%d", p.answer.Reply.Status)
+	for name, req := range map[string]transport.WebRequest{"parameters in both": {Query: "x=y", ContentType: "application/x-www-form-urlencoded", Body: []byte(good)}, "in the URL": {Query: good, ContentType: "application/x-www-form-urlencoded"},
+		"JSON": {ContentType: "application/json", Body: []byte(good)}, "a large form": {ContentType: "application/x-www-form-urlencoded", Body: []byte(good + "&x=" + strings.Repeat("a", 70000))}} {
+		req.Method, req.Path = "POST", "/auth/authorize"
+		if r := n.serve(req).Reply; r.Status != 400 || r.Location != "" {
+			t.Errorf("%s: %d %s", name, r.Status, r.Location)
+		}
+	}
+}
+
+// TestAuthorizationRequestsThatCannotBeGrantedAreToldSo: where the application and
+// its address are beyond doubt (RFC 6749 section 4.1.2.1), with the state as it was.
+func TestAuthorizationRequestsThatCannotBeGrantedAreToldSo(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	a := n.register(client.Client{})
+	good := a.request().Encode()
+	for name, more := range map[string]string{"a scope twice": "&scope=openid", "a parameter of no meaning twice": "&x=1&x=2", "line end": "&x=%0d%0aLocation:x", "NUL": "&x=%00", "no UTF-8": "&x=%ff",
+		"too many": "&" + fields(70), "the state twice": "&state=x"} {
+		state := a.state
+		if strings.HasPrefix(more, "&state") {
+			state = "" // which of them?
+		}
+		if back := n.browser().open(issuer + "/authorize?" + good + more).back(); back.Get("error") != "invalid_request" || back.Get("state") != state || back.Get("iss") != issuer || back.Has("code") {
+			t.Errorf("%s: %v", name, back)
+		}
 	}
 	for name, value := range map[string]string{"nonce": strings.Repeat("x", 513), "login_hint": strings.Repeat("x", 257), "launch": strings.Repeat("x", 257),
 		"acr_values": strings.Repeat("x", 1025), "prompt": strings.Repeat("login ", 11), "scope": strings.Repeat("x", 20000), "dpop_jkt": "x"} {

@@ -25,11 +25,16 @@ func readQuery(req transport.WebRequest) (form, bool) { return parseForm(req.Que
 // readBody reads those of a POST. What comes in the URL besides is refused by the
 // endpoints that take secrets.
 func readBody(req transport.WebRequest) (form, bool) {
-	kind, params, err := mime.ParseMediaType(req.ContentType)
-	if err != nil || kind != formType || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") || len(req.Body) > maxForm {
+	if !isForm(req) {
 		return nil, false
 	}
 	return parseForm(string(req.Body))
+}
+
+// isForm reports whether the body is a form, and not too long to be looked at.
+func isForm(req transport.WebRequest) bool {
+	kind, params, err := mime.ParseMediaType(req.ContentType)
+	return err == nil && kind == formType && (params["charset"] == "" || strings.EqualFold(params["charset"], "utf-8")) && len(req.Body) <= maxForm
 }
 
 func parseForm(raw string) (form, bool) {
