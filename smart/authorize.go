@@ -193,7 +193,7 @@ func (s *Server) usable(c client.Client) bool {
 func (s *Server) asked(f form, c client.Client) (flow, *problem) {
 	for _, name := range []string{"request", "request_uri", "registration"} {
 		if f[name] != "" {
-			return flow{}, bad(name+"_not_supported", "request objects are not supported")
+			return flow{}, bad(name+"_not_supported", "request objects and registration by a request are not supported")
 		}
 	}
 	switch {
