@@ -159,12 +159,13 @@ func (id *identity) rateOf(issuer string) func(string, string) int {
 	}
 }
 
-// pace counts a request of an application for tokens with those for records: how
-// long it must wait, or 0.
-func (s *Server) paceOf(issuer string) func(client string) time.Duration {
-	return func(client string) time.Duration {
+// pace counts a request of an application for tokens, or about them, with those for
+// records, and one for a person's with theirs: how long it must wait, or 0.
+func (s *Server) paceOf(issuer string) func(client, person string) time.Duration {
+	return func(client, person string) time.Duration {
 		var p *fhir.Problem
-		if errors.As(s.pace.take(gate.Identity{Issuer: issuer, ClientID: client}, s.clock.Now()), &p) {
+		// Whoever it is, take counts a person by their being somebody.
+		if errors.As(s.pace.take(gate.Identity{Issuer: issuer, ClientID: client, Subject: person, FHIRUser: person}, s.clock.Now()), &p) {
 			return time.Duration(p.RetryAfter) * time.Second
 		}
 		return 0

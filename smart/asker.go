@@ -84,6 +84,19 @@ func (a asker) bindings() (jkt, thumb string) {
 	return a.jkt, thumb
 }
 
+// binds binds a grant at a refresh: to the proof that came with it, which of a
+// public application is the first or by the key there was, and to the certificate
+// of an application that has credentials of its own.
+func (a asker) binds(g *Grant) {
+	jkt, thumb := a.bindings()
+	if jkt != "" {
+		g.JKT = jkt
+	}
+	if thumb != "" && a.Kind != client.Public {
+		g.Thumbprint = thumb
+	}
+}
+
 func (s *Server) bindsAsRegistered(a asker) *problem {
 	switch {
 	case a.Bound == client.BoundKey && a.jkt == "":
@@ -107,6 +120,9 @@ func (s *Server) authenticate(ctx context.Context, req transport.WebRequest, f f
 	}
 	if err != nil {
 		return c, "", s.trouble(err)
+	}
+	if c.Kind != client.Public {
+		return c, c.ID, s.paced(c.ID, "")
 	}
 	return c, c.ID, nil
 }

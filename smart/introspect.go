@@ -104,7 +104,7 @@ func (s *Server) mayAsk(ctx context.Context, req transport.WebRequest, f form) (
 	if err != nil {
 		return client.Client{}, t.ClientID, s.orTrouble(err, denied)
 	}
-	return r, t.ClientID, nil
+	return r, t.ClientID, s.paced(r.ID, "")
 }
 
 // about is what there is to say of a token; it is not active when there is nothing.

@@ -7,6 +7,7 @@ import (
 
 	"firebreak/smart/client"
 	"firebreak/smart/person"
+	"firebreak/transport"
 )
 
 const offline = "launch/patient openid offline_access patient/*.rs"
@@ -143,6 +144,49 @@ func TestRefreshTokensOfPublicApplicationsAreBoundToTheirKey(t *testing.T) {
 	g = a.refresh(g.Refresh).ok(w)
 	same(w, "token_type", g.Type, "DPoP")
 	same(w, "key", claims(w, g.Access)["cnf"], map[string]any{"jkt": a.dpop.thumbprint(w)})
+}
+
+// TestWhoAsksTooFastWaits: at each endpoint for programs, and whoever has shown who
+// they are; who only says so takes nothing away from another.
+func TestWhoAsksTooFastWaits(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	paul := n.patient()
+	portal := n.register(client.Client{ID: "portal", Name: "Portal", Kind: client.Confidential, Method: client.SecretBasic})
+	system := n.register(client.Client{ID: "proxy", Name: "Proxy", Kind: client.System, Method: client.PrivateKeyJWT, Scopes: []string{"system/*.rs"}})
+	public := n.register(client.Client{})
+	g := public.tokens(n.browser(), "paul", "scope", offline)
+	bearer := system.ask("/token", form("grant_type", "client_credentials", "scope", "system/*.rs")).ok(w)
+	var counted []string
+	n.Paces(func(client, person string) time.Duration {
+		counted = append(counted, client+" "+person)
+		return 90 * time.Second
+	})
+	wrong := *portal
+	wrong.secret = text(24)
+	for name, x := range map[string]got{"a wrong secret": wrong.refresh("x"), "no secret": n.posted(transport.WebRequest{Method: "POST", Path: "/auth/token", ContentType: "application/x-www-form-urlencoded",
+		Body: []byte(form("grant_type", "refresh_token", "refresh_token", "x", "client_id", "portal").Encode())}), "made up": public.refresh("x"), "no code": public.exchange("x")} {
+		if x.status == 429 || len(counted) > 0 {
+			t.Errorf("%s: %d, counted %v", name, x.status, counted)
+		}
+	}
+	for want, ask := range map[string]func() got{
+		"portal ": func() got { return portal.refresh("x") },
+		"proxy ": func() got {
+			return system.ask("/token", form("grant_type", "client_credentials", "scope", "system/*.rs"))
+		},
+		"growth " + string(paul.ID): func() got { return public.refresh(g.Refresh) },
+	} {
+		counted = nil
+		x := ask()
+		same(w, want, []any{x.status, x.Error, x.answer.Reply.RetryAfter, counted}, []any{429, "temporarily_unavailable", 90 * time.Second, []string{want}})
+	}
+	for _, x := range []got{portal.introspect("x"), portal.ask("/revoke", form("token", "x")), n.posted(transport.WebRequest{Method: "POST", Path: "/auth/introspect", Authorization: "Bearer " + bearer.Access,
+		ContentType: "application/x-www-form-urlencoded", Body: []byte(form("token", "x").Encode())})} {
+		same(w, "too fast", []any{x.status, x.answer.Reply.RetryAfter}, []any{429, 90 * time.Second})
+	}
+	n.Paces(func(string, string) time.Duration { return 0 })
+	public.refresh(g.Refresh).ok(w) // it was not used up
 }
 
 // TestAProofAtARefreshBindsWhatIsGivenThen: RFC 9449 section 5, of a grant that was

@@ -86,7 +86,7 @@ type Server struct {
 	table   map[string]place // places, made once
 	revoked revoked
 	origins func(context.Context, string) bool
-	wait    func(client string) time.Duration
+	wait    func(client, person string) time.Duration
 	telling telling
 	begins  person.Pace // of who has shown nothing yet
 }
@@ -142,9 +142,22 @@ func New(o Options) (*Server, error) {
 // It must be called before the first request.
 func (s *Server) Reads(r Reader) { s.opt.Reader = r }
 
-// Paces gives who counts applications' requests: how long one must wait before
-// the next, or 0. It must be called before the first request.
-func (s *Server) Paces(wait func(client string) time.Duration) { s.wait = wait }
+// Paces gives who counts applications' requests, and those of a person through
+// one ("" when nobody's): how long they must wait before the next, or 0. It must
+// be called before the first request.
+func (s *Server) Paces(wait func(client, person string) time.Duration) { s.wait = wait }
+
+// paced counts a request of who has shown who they are: who only says so must not
+// use up what another may do.
+func (s *Server) paced(client, person string) *problem {
+	if s.wait == nil {
+		return nil
+	}
+	if wait := s.wait(client, person); wait > 0 {
+		return tooFast(wait)
+	}
+	return nil
+}
 
 // Keys are the server's signing keys.
 func (s *Server) Keys() *Keys { return s.keys }

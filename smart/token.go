@@ -86,13 +86,6 @@ func (s *Server) token(ctx context.Context, req transport.WebRequest) Answer {
 	if p != nil {
 		return p.answer().with(p.failed(Event{What: "token", Client: a.ID}))
 	}
-	// Who only says which application it is must not use up what that may do.
-	if s.wait != nil && a.Kind != client.Public {
-		if wait := s.wait(a.ID); wait > 0 {
-			p := tooFast(wait)
-			return p.answer().with(p.failed(Event{What: "token", Client: a.ID}))
-		}
-	}
 	var answer Answer
 	switch kind := a.form["grant_type"]; {
 	case kind == "":
@@ -208,6 +201,11 @@ func (s *Server) refresh(ctx context.Context, a asker) (Answer, *problem) {
 		}
 		return Answer{Events: []Event{{What: "revoke", Client: a.ID, Person: g.Person, Grant: e.Name, Why: "a refresh token was used twice"}}}, wrong
 	}
+	if a.Kind == client.Public { // the token has shown who they are
+		if p := s.paced(a.ID, g.Person); p != nil {
+			return Answer{}, p
+		}
+	}
 	// The key and the certificate of an application that has credentials of its
 	// own may change: its refresh tokens are bound to those (RFC 9449 section 5,
 	// RFC 8705 section 4).
@@ -225,14 +223,7 @@ func (s *Server) refresh(ctx context.Context, a asker) (Answer, *problem) {
 	}
 	g.Turn++
 	g.Used = s.now()
-	if a.jkt != "" { // of a public application the first, or the one there was
-		g.JKT = a.jkt
-	}
-	if a.Kind != client.Public {
-		if _, thumb := a.bindings(); thumb != "" {
-			g.Thumbprint = thumb
-		}
-	}
+	a.binds(&g)
 	e.Value, e.Until = g, s.grantEnd(g, s.now())
 	answer, p := s.give(ctx, a, e, asked, false)
 	if p != nil {
