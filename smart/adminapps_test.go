@@ -190,6 +190,8 @@ func TestRolesEndWithTheirDayAndTheirTokens(t *testing.T) {
 	w := o.as("ada")
 	w.filled(o.show("kim"), ui.PathAdminRole, "person", o.ids["kim"], "role", "clerk", "until", "2026-11-19", "reason", "stands in for Lee")
 	w.wants(http.StatusUnprocessableEntity, "not over")
+	w.send(ui.PathAdminRole, "person", o.ids["kim"], "role", "clerk", "until", "9999-12-31", "reason", "stands in for Lee")
+	w.wants(http.StatusUnprocessableEntity, "Enter a date")
 	w.send(ui.PathAdminRole, "person", o.ids["kim"], "role", "clerk", "until", "2026-11-21", "reason", "")
 	w.wants(http.StatusUnprocessableEntity, "Say why")
 	w.send(ui.PathAdminRole, "person", o.ids["kim"], "role", "emperor", "reason", "stands in for Lee")

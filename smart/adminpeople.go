@@ -338,8 +338,8 @@ func (s *Server) lastDay(text, role string) (time.Time, error) {
 	until := s.now().Add(longest)
 	if text != "" {
 		d, err := time.Parse(time.DateOnly, text)
-		if err != nil {
-			return d, err
+		if err != nil || d.Year() > 9998 { // the day after it must have a year of four digits
+			return d, errors.New("not a day that can be kept")
 		}
 		if d = d.Add(day); longest == 0 || d.Before(until) {
 			until = d

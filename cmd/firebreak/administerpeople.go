@@ -149,8 +149,8 @@ func (g personGrant) end(now time.Time) (time.Time, error) {
 	} else if end, err = time.Parse(time.RFC3339, g.Until); err != nil {
 		return end, usageError{fmt.Sprintf("--until must be a day such as 2026-12-31, a time such as 2026-12-31T18:00:00Z, or a length such as 8h, not %q", g.Until)}
 	}
-	if !end.After(now) {
-		return end, usageError{"--until is over already"}
+	if !end.After(now) || end.Year() > 9999 {
+		return end, usageError{"--until is over already, or after the year 9999"}
 	}
 	return end.UTC().Truncate(time.Second), nil
 }

@@ -283,6 +283,7 @@ func TestGrantsThatAreNone(t *testing.T) {
 		"without a reason":              {alone, person.RoleGrant{Role: "auditor", Until: soon}},
 		"with a reason of blanks":       {alone, person.RoleGrant{Role: "auditor", Until: soon, Reason: "  a         b  "}},
 		"over before it began":          {alone, person.RoleGrant{Role: "clerk", Until: s.clk.Now(), Reason: why}},
+		"beyond the calendar":           {alone, person.RoleGrant{Role: "clerk", Until: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), Reason: why}},
 		"of nothing":                    {alone, person.RoleGrant{Role: " ", Until: soon, Reason: why}},
 		"by oneself without an end":     {person.Hands{By: a.ID}, person.RoleGrant{Role: "break-glass", Reason: why}},
 		"by oneself without any reason": {person.Hands{By: a.ID}, person.RoleGrant{Role: "break-glass", Until: soon}},

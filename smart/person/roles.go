@@ -36,7 +36,7 @@ func (d *Directory) grant(h Hands, to ID, g RoleGrant) (RoleGrant, error) {
 	justInTime := slices.Contains(d.opt.JustInTime, g.Role)
 	self := h.By == to || h.Second == to
 	switch {
-	case g.Role == "" || len(g.Role) > 100:
+	case g.Role == "" || len(g.Role) > 100 || g.Until.Year() > 9999: // RFC 3339 has no later year
 		return g, ErrGrant
 	case self && !slices.Contains(d.opt.SelfService, g.Role):
 		return g, ErrGrant
