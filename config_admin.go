@@ -35,6 +35,11 @@ func (c *Config) checkAdministration(fault faultFunc) {
 	if all := []string{smart.ACRPassword, smart.ACRTwoFactors, smart.ACRPhishingResistant}; !slices.Contains(all, s.AdminACR) {
 		fault("smart.admin_acr", "must be one of %s", strings.Join(all, ", "))
 	}
+	for _, role := range s.Roles.SelfService {
+		if slices.Contains(s.Administrators, role) {
+			fault("smart.roles.self_service", "must not have %q: anybody could make themselves an administrator", role)
+		}
+	}
 	for _, two := range s.TwoPersons {
 		if all := []string{twoForClients, twoForPeople, twoForKeys, twoForPolicies}; !slices.Contains(all, two) {
 			fault("smart.two_persons", "%q must be one of %s", two, strings.Join(all, ", "))

@@ -260,6 +260,7 @@ func TestWhatIsUnsafeOrUnknownStopsTheStart(t *testing.T) {
 		{"any origin", yaml + `allowed_origins: ["*"]` + "\n", "allowed_origins"},
 		{"weak administrators", yaml + "smart: {enabled: true, admin_acr: none}\n", "smart.admin_acr: must be one of"},
 		{"two persons for what nobody asks about", yaml + "smart: {enabled: true, two_persons: [coffee]}\n", "smart.two_persons: \"coffee\" must be one of"},
+		{"administrators by themselves", yaml + "smart: {enabled: true, administrators: [boss], roles: {just_in_time: [boss], self_service: [boss]}}\n", "smart.roles.self_service: must not have \"boss\""},
 		{"a host with a wildcard", yaml + "smart: {enabled: true, outbound: {hosts: [\"*.example.org\"]}}\n", "smart.outbound.hosts[0]: must be a host's name"},
 		{"a network that is an address", yaml + "smart: {enabled: true, outbound: {networks: [10.1.2.3/16]}}\n", "smart.outbound.networks[0]: must be a network"},
 		{"two persons and nobody to approve", yaml + "smart: {two_persons: [policies]}\n", "smart.two_persons: needs smart.enabled"},
