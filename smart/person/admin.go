@@ -47,6 +47,9 @@ func (d *Directory) Invite(ctx context.Context, h Hands, n Newcomer) (Account, E
 	if d.clinical(r.Account) && !h.two() {
 		return Account{}, Event{}, ErrNeedsApproval
 	}
+	if err := d.mayBeCalled(ctx, r); err != nil {
+		return Account{}, Event{}, err
+	}
 	token, until, op := d.issue(Invitation, r.ID, r.Email, h.By, d.opt.InvitationLife)
 	ops := []vault.Op{op, accounts.New(string(r.ID), r, vault.Never, d.tags(r)...),
 		logins.New(d.vault.Blind("person.login", r.Login), r.ID, vault.Never)}
@@ -62,6 +65,19 @@ func (d *Directory) Invite(ctx context.Context, h Hands, n Newcomer) (Account, E
 	}
 	d.post(Letter{To: r.Email, About: LetterInvitation, Login: r.Login, Link: d.opt.Link(Invitation, token), Until: until})
 	return r.public(), Event{Kind: Invited, Account: r.ID, By: h.By, Detail: standing(r.Account)}, nil
+}
+
+// mayBeCalled refuses a login name that is somebody else's e-mail address: who asks
+// for a new password by their address would be taken for the other one.
+func (d *Directory) mayBeCalled(ctx context.Context, r record) error {
+	if r.Login == fold(r.Email) {
+		return nil
+	}
+	others, err := accounts.List(ctx, d.vault, d.vault.Blind("person.email", r.Login), "", 1)
+	if err == nil && len(others) > 0 {
+		return ErrTaken
+	}
+	return err
 }
 
 // standing is what an account is made with, on record: whom it speaks for, and with

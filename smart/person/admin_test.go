@@ -69,35 +69,6 @@ func TestAnAdministratorCannotMakeAClinician(t *testing.T) {
 	wants(t, "for oneself", err, person.ErrNeedsApproval)
 }
 
-// TestNobodyBecomesAClinicianByThemselves: a clinical role that one may take is for
-// those who are clinicians. Others ask for it, and two administrators give it.
-func TestNobodyBecomesAClinicianByThemselves(t *testing.T) {
-	o := options()
-	o.ClinicalRoles = append(o.ClinicalRoles, "break-glass")
-	s := newWorld().site(t, o)
-	until := s.clk.Now().Add(time.Hour)
-	for _, n := range []person.Newcomer{{Login: "boss", Email: "boss@ehr.example", FHIRUser: "Practitioner/boss", Roles: []person.RoleGrant{{Role: "admin"}}},
-		{Login: "pat", Email: "pat@ehr.example", FHIRUser: "Patient/pat"}} {
-		a := s.joinedAs(t, n)
-		q, event, err := s.RequestRole(ctx, a.ID, "break-glass", "patient unconscious in bay 3", until)
-		if err != nil || event.Kind != person.RoleAsked {
-			t.Fatalf("%s: %+v, %v", n.Login, event, err)
-		}
-		_, err = s.AnswerRole(ctx, alone, q.ID, person.Grant)
-		wants(t, n.Login+", by one administrator", err, person.ErrNeedsApproval)
-		if now, _ := s.Account(ctx, a.ID); slices.Contains(now.RolesAt(s.clk.Now()), "break-glass") {
-			t.Errorf("%s has %v", n.Login, now.Roles)
-		}
-		if _, err := s.AnswerRole(ctx, together, q.ID, person.Grant); err != nil {
-			t.Errorf("%s, by two: %v", n.Login, err)
-		}
-	}
-	doc := s.joinedAs(t, doctor)
-	if _, event, err := s.RequestRole(ctx, doc.ID, "break-glass", "patient unconscious in bay 3", until); err != nil || event.Kind != person.RoleGranted {
-		t.Errorf("a clinician: %+v, %v", event, err)
-	}
-}
-
 func TestTwoAdministratorsCan(t *testing.T) {
 	s := newSite(t)
 	a, event, err := s.Invite(ctx, together, doctor)

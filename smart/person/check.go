@@ -16,6 +16,9 @@ func (d *Directory) CheckInvite(ctx context.Context, h Hands, n Newcomer) error 
 	if err != nil {
 		return err
 	}
+	if err := d.mayBeCalled(ctx, r); err != nil {
+		return err
+	}
 	_, err = logins.Load(ctx, d.vault, d.vault.Blind("person.login", r.Login))
 	if errors.Is(err, vault.ErrAbsent) && r.FHIRUser != "" {
 		_, err = people.Load(ctx, d.vault, d.speaks(r.FHIRUser))
