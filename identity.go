@@ -149,11 +149,15 @@ func (id *identity) issuer(base, issuer string) authn.Issuer {
 		Leeway: 2 * time.Second, Live: id.smart, FHIRBases: []string{base}}
 }
 
-// rateOf is the registered rate of an application of ours.
+// rateOf is the registered rate of an application of ours. Our own pages are no
+// application: all people are at them, who count as persons.
 func (id *identity) rateOf(issuer string) func(string, string) int {
 	return func(of, client string) int {
-		if of != issuer {
+		switch {
+		case of != issuer:
 			return 0
+		case client == smart.OwnClient:
+			return -1
 		}
 		return id.clients.Rate(context.Background(), client)
 	}

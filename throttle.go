@@ -38,7 +38,7 @@ type throttle struct {
 const maxBuckets = 1 << 16
 
 // newThrottle: rateOf, unless nil, gives the requests a second of a client that
-// has a rate of its own, and 0 of all others.
+// has a rate of its own, -1 of one that is not bounded, and 0 of all others.
 func newThrottle(client, person Rate, rateOf func(issuer, client string) int) *throttle {
 	t := &throttle{clients: newBuckets(client, maxBuckets), persons: newBuckets(person, maxBuckets), rateOf: rateOf}
 	if rateOf != nil {
@@ -54,7 +54,10 @@ func (t *throttle) client(issuer, client string, now time.Time) *rate.Limiter {
 		return t.clients.of(name)
 	}
 	own := t.rateOf(issuer, client)
-	if own <= 0 {
+	switch {
+	case own < 0:
+		return nil
+	case own == 0:
 		return t.clients.of(name)
 	}
 	l := t.own.at(name, Rate{PerSecond: own})

@@ -9,6 +9,7 @@ import (
 
 	"firebreak/fhir"
 	"firebreak/gate"
+	"firebreak/smart"
 )
 
 func TestThrottleCountsByClientAndByPerson(t *testing.T) {
@@ -40,6 +41,23 @@ func TestThrottleCountsByClientAndByPerson(t *testing.T) {
 			t.Errorf("request %d: %v, want it taken", n, err)
 		case c.wait > 0 && (!errors.As(err, &p) || p.Code != fhir.Throttled || p.RetryAfter != c.wait):
 			t.Errorf("request %d: %v, want it refused for %d s", n, err, c.wait)
+		}
+	}
+}
+
+// TestOurPagesAreNoApplication: all people are at them, so that one who asks too
+// much must not keep the others from choosing a patient. Elsewhere a client of
+// that name is one like others.
+func TestOurPagesAreNoApplication(t *testing.T) {
+	now := time.Unix(0, 0)
+	th := newThrottle(Rate{PerSecond: 1, Burst: 1}, Rate{PerSecond: 1, Burst: 3}, (&identity{}).rateOf("us"))
+	for n, c := range []struct {
+		issuer, person string
+		taken          bool
+	}{{"us", "anna", true}, {"us", "anna", true}, {"us", "anna", true}, {"us", "anna", false}, {"us", "ben", true}, {"others", "cleo", true}, {"others", "dan", false}} {
+		err := th.take(gate.Identity{Issuer: c.issuer, Subject: c.person, ClientID: smart.OwnClient, FHIRUser: "Practitioner/x"}, now)
+		if (err == nil) != c.taken {
+			t.Errorf("request %d, of %s: %v, want it taken: %t", n, c.person, err, c.taken)
 		}
 	}
 }

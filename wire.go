@@ -38,7 +38,8 @@ type Parts struct {
 	Limits  Limits
 	OAuth   OAuth
 	StepUp  StepUp
-	// RateOf gives the requests a second of a client with a rate of its own.
+	// RateOf gives the requests a second of a client with a rate of its own; -1: it
+	// is not bounded.
 	RateOf func(issuer, client string) int
 	CORS   bool // the transport lets some web applications call from a browser
 }

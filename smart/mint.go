@@ -202,14 +202,14 @@ func has(scope, one string) bool {
 // TokenFor is an access token with which the server's own pages ask for what the
 // person at them may see. It is for one request.
 func (s *Server) TokenFor(ctx context.Context, p Person, scope string) (string, error) {
-	claims := accessClaims{Subject: p.ID, Client: ownClient, Scope: scope, FHIRUser: p.FHIRUser, Organization: p.Organization, Roles: p.Roles, Purpose: s.purpose(p), ACR: p.ACR}
+	claims := accessClaims{Subject: p.ID, Client: OwnClient, Scope: scope, FHIRUser: p.FHIRUser, Organization: p.Organization, Roles: p.Roles, Purpose: s.purpose(p), ACR: p.ACR}
 	t, err := s.mint(ctx, claims, s.now(), minute, p.Rights, 0)
 	return t.token, err
 }
 
-// ownClient is the client id of the server's own pages. No application can have
+// OwnClient is the client id of the server's own pages. No application can have
 // it: a registered id has no slash.
-const ownClient = "firebreak/pages"
+const OwnClient = "firebreak/pages"
 
 // authTime is auth_time; 0, and left out, when it is not known: a provider where
 // the person signed in need not tell (OpenID Connect Core 1.0 section 2).
