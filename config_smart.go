@@ -177,21 +177,26 @@ func (c *Config) checkSmart(fault faultFunc) {
 	checkFile(fault, "smart.passwords.breach_list", s.Passwords.BreachList, false)
 	s.Mail.check(fault)
 	s.Outbound.check(fault)
-	for n, p := range s.Providers {
-		p.Check(func(key, format string, args ...any) {
-			fault(fmt.Sprintf("smart.providers[%d].%s", n, key), format, args...)
-		})
-		for m, pair := range p.Rules.Roles.Map {
-			if slices.Contains(s.Roles.JustInTime, pair.To) {
-				fault(fmt.Sprintf("smart.providers[%d].rules.roles.map[%d].to", n, m), "is in smart.roles.just_in_time: a provider's word gives roles without a reason and without an end")
-			}
-		}
-		checkSecret(fault, fmt.Sprintf("smart.providers[%d].client_secret_file", n), p.ClientSecretFile, false)
-		checkSecret(fault, fmt.Sprintf("smart.providers[%d].private_key_file", n), p.PrivateKeyFile, false)
-	}
+	s.checkProviders(fault)
 	for n, p := range s.Purposes {
 		if p.Role == "" || p.Purpose == "" {
 			fault("smart.purposes", "entry %d must have a role and a purpose", n)
 		}
+	}
+}
+
+func (s SmartConfig) checkProviders(fault faultFunc) {
+	for n, p := range s.Providers {
+		of := func(key, format string, args ...any) {
+			fault(fmt.Sprintf("smart.providers[%d].%s", n, key), format, args...)
+		}
+		p.Check(of)
+		for m, pair := range p.Rules.Roles.Map {
+			if slices.Contains(s.Roles.JustInTime, pair.To) {
+				of(fmt.Sprintf("rules.roles.map[%d].to", m), "is in smart.roles.just_in_time: a provider's word gives roles without a reason and without an end")
+			}
+		}
+		checkSecret(of, "client_secret_file", p.ClientSecretFile, false)
+		checkSecret(of, "private_key_file", p.PrivateKeyFile, false)
 	}
 }
