@@ -54,6 +54,8 @@ func TestWhatIsWrittenWronglyIsNamedByItsKey(t *testing.T) {
 		{"number for a section", yaml + "limits: 3\n", "limits: must be a section"},
 		{"number for a text", yaml + "tenant: 3\n", "tenant: must be a text"},
 		{"text for yes or no", yaml + "    plain_loopback: maybe\n", "issuers[0].plain_loopback: must be true or false"},
+		{"onward to more than an origin", yaml + "smart: {enabled: true, providers: [{id: i, name: n, issuer: \"https://op\", client_id: c, client_secret_file: secret, " +
+			"onward: [\"https://adfs.example.org\", \"https://adfs.example.org/x\"]}]}\n", "smart.providers[0].onward: \"https://adfs.example.org/x\" must be an origin"},
 		{"role that a provider would give for good", yaml + "smart: {enabled: true, roles: {just_in_time: [break-glass]}, providers: [{id: i, name: n, issuer: \"https://op\", client_id: c, " +
 			"client_secret_file: secret, rules: {roles: {claim: r, map: [{from: a, to: nurse}, {from: b, to: break-glass}]}}}]}\n",
 			"smart.providers[0].rules.roles.map[1].to: is in smart.roles.just_in_time"},

@@ -148,7 +148,7 @@ smart: {enabled: true, issuer: "https://id.example.org/auth", name: n, help: h, 
   mail: {host: mail.example.org, port: 2525, tls: implicit, ca_file: public.pem, user: u, password_file: secret, from: fhir@example.org},
   purposes: [{role: d, purpose: TREAT}],
   providers: [{id: i, name: n, issuer: "http://127.0.0.1:9/o", client_id: c, private_key_file: secret, key_id: k, assertion_audience: token_endpoint, scopes: [s], acr_values: [v],
-    algorithms: [ES256], userinfo: true, plain_loopback: true, rules: {name: a, email: b, email_verified: c, fhir_user: [{claim: d, map: [{from: e, to: f}], template: "Patient/{claim}", types: [Patient]}],
+    algorithms: [ES256], userinfo: true, onward: ["https://adfs.example.org"], plain_loopback: true, rules: {name: a, email: b, email_verified: c, fhir_user: [{claim: d, map: [{from: e, to: f}], template: "Patient/{claim}", types: [Patient]}],
       organization: {claim: g, map: [{from: h, to: i}], template: "Organization/{claim}", types: [Organization]}, roles: {claim: j, map: [{from: k, to: l}]},
       acr: {claim: m, map: [{from: n, to: "urn:firebreak:acr:2"}]}, require: [{claim: o, values: [p]}], email_domains: [example.org]}}]}
 policies: {reload: 5s}

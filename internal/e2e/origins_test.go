@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"firebreak"
@@ -17,8 +16,12 @@ import (
 // another origin than its issuer, as its discovery document says. A browser holds
 // the redirect that answers our form to the page's policy.
 func TestABrowserIsLetThroughToAProvidersOtherName(t *testing.T) {
-	pages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	last := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "<!doctype html><title>there</title>")
+	}))
+	t.Cleanup(last.Close)
+	pages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, last.URL+"/broker", http.StatusFound)
 	}))
 	t.Cleanup(pages.Close)
 	var issuer string
@@ -30,13 +33,13 @@ func TestABrowserIsLetThroughToAProvidersOtherName(t *testing.T) {
 	issuer = op.URL
 	file := secretFile(t, "hush")
 	h := open(t, func(c *firebreak.Config) {
-		c.Smart.Providers = []federation.Config{{ID: "clinic", Name: "Hospital account", Issuer: issuer, ClientID: "us", ClientSecretFile: file, PlainLoopback: true}}
+		c.Smart.Providers = []federation.Config{{ID: "clinic", Name: "Hospital account", Issuer: issuer, ClientID: "us", ClientSecretFile: file, PlainLoopback: true, Onward: []string{last.URL}}}
 	})
 	b := service.NewBrowser(t, service.TheAuthority(t).Shown)
 	b.Open(h.issuer + "/account")
 	b.Press("button[name=provider][value=clinic]")
 	b.Await("the provider's page", `document.title === "there"`)
-	if !strings.HasPrefix(b.Location(), pages.URL+"/authorize?") {
+	if b.Location() != last.URL+"/broker" {
 		t.Errorf("the browser is at %s", b.Location())
 	}
 }

@@ -38,6 +38,10 @@ type Config struct {
 	Algorithms []string `koanf:"algorithms"`
 	// UserInfo asks the provider's userinfo endpoint for what the ID token lacks.
 	UserInfo bool `koanf:"userinfo"`
+	// Onward are further origins ("https://adfs.example.org") to which the provider
+	// sends browsers at once, without a page of its own: it leaves the sign-in to
+	// others. Browsers hold our forms to where a page says that they lead.
+	Onward []string `koanf:"onward"`
 	// PlainLoopback lets the issuer and its endpoints be http on a loopback
 	// address.
 	PlainLoopback bool  `koanf:"plain_loopback"`
@@ -76,6 +80,11 @@ func (c Config) Check(fault func(key, format string, args ...any)) {
 	for _, a := range c.Algorithms {
 		if !slices.Contains(algorithms(), a) {
 			fault("algorithms", "%q is not one of %s", a, strings.Join(algorithms(), ", "))
+		}
+	}
+	for _, o := range c.Onward {
+		if u, ok := c.endpoint(o); !ok || u.Scheme+"://"+u.Host != o {
+			fault("onward", "%q must be an origin, https://host[:port]", o)
 		}
 	}
 	for key, list := range map[string][]string{"scopes": c.Scopes, "acr_values": c.ACRValues} {

@@ -20,8 +20,9 @@ type look struct {
 // Leads are the URLs at the providers that a form of ours may lead to, in the
 // order of the configuration: where people sign in there, and where they sign
 // out. They are those that a provider publishes, which may be of another origin
-// than its issuer (OpenID Connect Discovery 1.0 section 3). Its issuer stands for
-// a provider that was not found yet.
+// than its issuer (OpenID Connect Discovery 1.0 section 3), and before them those
+// that it is configured to send browsers on to. Its issuer stands for a provider
+// that was not found yet.
 //
 // The first caller waits for the providers, for a second at most; nobody else does.
 func (f *Federation) Leads() []string {
@@ -32,6 +33,7 @@ func (f *Federation) Leads() []string {
 	defer cancel()
 	var out []string
 	for _, p := range f.list {
+		out = append(out, p.config.Onward...)
 		found := p.known(patience.Done())
 		if found == nil {
 			out = append(out, p.config.Issuer)

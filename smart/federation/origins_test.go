@@ -18,8 +18,12 @@ func TestFormsLeadWhereAProviderPublishes(t *testing.T) {
 		m["authorization_endpoint"] = "https://login.clinic.example/authorize"
 		m["end_session_endpoint"] = "https://bye.clinic.example/end"
 	}
-	to := fed(t, nil, f, plain)
-	want := []string{"https://login.clinic.example/authorize", "https://bye.clinic.example/end", plain.server.URL + "/authorize"}
+	to := fed(t, func(c *federation.Config) {
+		if c.Issuer == f.server.URL {
+			c.Onward = []string{"https://adfs.clinic.example:8443"}
+		}
+	}, f, plain)
+	want := []string{"https://adfs.clinic.example:8443", "https://login.clinic.example/authorize", "https://bye.clinic.example/end", plain.server.URL + "/authorize"}
 	if got := to.Leads(); !slices.Equal(got, want) {
 		t.Errorf("forms lead to %q, want %q", got, want)
 	}
@@ -27,7 +31,7 @@ func TestFormsLeadWhereAProviderPublishes(t *testing.T) {
 	f.metadata = func(m object) { m["authorization_endpoint"] = "https://new.clinic.example/authorize" }
 	f.clock.Advance(2 * time.Hour)
 	for range 200 {
-		if got := to.Leads(); got[0] == "https://new.clinic.example/authorize" {
+		if got := to.Leads(); got[1] == "https://new.clinic.example/authorize" {
 			return
 		}
 		<-time.After(10 * time.Millisecond)
