@@ -13,9 +13,10 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// ErrUnavailable is the answer when the database cannot be reached, or its disk
-// is full or fails: it may be better later, and is no fault of what was asked.
-// After a change it means that the outcome may be unknown.
+// ErrUnavailable is the answer when the database cannot be reached, its disk is
+// full or fails, or another program has locked it: it may be better later, and is
+// no fault of what was asked. After a change it means that the outcome may be
+// unknown.
 var ErrUnavailable = errors.New("the database is not available")
 
 // available marks an error that says the database is not.
@@ -36,7 +37,7 @@ func unavailable(err error) bool {
 		return true
 	case errors.As(err, &lite):
 		switch lite.Code() & 0xff { // without what the extended code adds
-		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY:
 			return true
 		}
 		return false
