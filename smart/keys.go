@@ -109,8 +109,8 @@ func (k *Keys) load(ctx context.Context) error {
 		}
 		known = append(known, s)
 	}
-	k.known, k.index, k.checked, k.generation = known, index, now, generation
-	k.seen = k.v.Generation(storedKeys.Name()) + k.v.Generation(keySets.Name())
+	// As it was before the reading: what changed during it is read once more.
+	k.known, k.index, k.checked, k.seen, k.generation = known, index, now, seen, generation
 	return nil
 }
 

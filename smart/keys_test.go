@@ -108,6 +108,27 @@ func TestRenewedKeysEndAllTokens(t *testing.T) {
 	}
 }
 
+// TestKeysRenewedWhileTheyAreReadEndAtOnce: a reading under way takes the old ones.
+func TestKeysRenewedWhileTheyAreReadEndAtOnce(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	first := true
+	w.table.set(func(f *frail) {
+		f.wait = func(c []change) {
+			if first && c[0].Kind == "key" {
+				first = false
+				must(t, n.Keys().Renew(background))
+			}
+		}
+	})
+	was := kids(w, n)
+	for kid := range kids(w, n) {
+		if was[kid] {
+			t.Error("a key from before is still published")
+		}
+	}
+}
+
 func TestTheKeysArePublishedWithoutTheirSecrets(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
