@@ -95,11 +95,7 @@ func (s *Server) accountView(ctx context.Context, req transport.WebRequest, e va
 	}
 	// Names are random, and so would be the order; the latest is looked for most.
 	slices.SortFunc(all, func(a, b vault.Entry[Grant]) int { return b.Value.Since.Compare(a.Value.Since) })
-	for _, g := range all {
-		if !g.Value.Used.IsZero() { // a code that was never exchanged gave nothing
-			v.Grants = append(v.Grants, s.granted(ctx, g, p))
-		}
-	}
+	v.Grants = s.granted(ctx, all, p)
 	here, err := sessions.All(ctx, s.vault, "person:"+p.ID)
 	if err != nil {
 		return nil, err
@@ -163,37 +159,84 @@ func (s *Server) waiting(ctx context.Context, self person.ID) (n int, err error)
 	return n, err
 }
 
-func (s *Server) granted(ctx context.Context, g vault.Entry[Grant], p Person) ui.Grant {
-	own := p.FHIRUser == "Patient/"+g.Value.Context.Patient
-	out := ui.Grant{ID: g.Name, App: g.Value.Client, May: words(g.Value.Scope, own), Offline: g.Value.Renews > 0, Since: g.Value.Since, LastUsed: g.Value.Used, Until: g.Until}
-	if r, err := s.client(ctx, g.Value.Client); err == nil {
-		out.App, out.Publisher = r.Name, r.Publisher
-	}
-	if id := g.Value.Context.Patient; id != "" && !own {
-		if found, err := s.opt.Chart.Patient(ctx, p, id); err == nil {
-			out.Patient = found.Name
+// granted are the applications that may do something for the person, each once:
+// one that was opened several times has as many grants, and is taken back whole.
+func (s *Server) granted(ctx context.Context, all []vault.Entry[Grant], p Person) []ui.Grant {
+	var out []ui.Grant
+	at, whose := map[string]int{}, map[string]bool{}
+	for _, e := range all {
+		g := e.Value
+		if g.Used.IsZero() { // a code that was never exchanged gave nothing
+			continue
+		}
+		i, there := at[g.Client]
+		if !there {
+			i, at[g.Client] = len(out), len(out)
+			out = append(out, ui.Grant{App: g.Client, Since: g.Since})
+			if r, err := s.client(ctx, g.Client); err == nil {
+				out[i].App, out[i].Publisher = r.Name, r.Publisher
+			}
+		}
+		to, patient := &out[i], g.Context.Patient
+		own := p.FHIRUser == "Patient/"+patient
+		if patient != "" && !own && !whose[g.Client+" "+patient] {
+			whose[g.Client+" "+patient] = true
+			if found, err := s.opt.Chart.Patient(ctx, p, patient); err == nil {
+				to.Patient = strings.TrimPrefix(to.Patient+", "+found.Name, ", ")
+			}
+		}
+		for _, may := range words(g.Scope, own) {
+			if !slices.Contains(to.May, may) {
+				to.May = append(to.May, may)
+			}
+		}
+		to.Offline = to.Offline || g.Renews > 0
+		if g.Since.Before(to.Since) {
+			to.Since = g.Since
+		}
+		if g.Used.After(to.LastUsed) {
+			to.LastUsed = g.Used
+		}
+		if e.Until.After(to.Until) { // the form names the one that lasts longest
+			to.Until, to.ID = e.Until, e.Name
 		}
 	}
 	return out
 }
 
-// takeBack ends a grant: its tokens are worth nothing from the next request on.
+// takeBack ends what the person granted an application, by one of the grants: all
+// of them, for the page promises that it can read nothing more. Their tokens are
+// worth nothing from the next request on.
 func (s *Server) takeBack(ctx context.Context, req transport.WebRequest) Answer {
 	f, _, p, a, ok := s.ownForm(ctx, req)
 	if !ok {
 		return a
 	}
-	g, err := grants.Load(ctx, s.vault, f["grant"])
-	if errors.Is(err, vault.ErrAbsent) || err == nil && g.Value.Person != p.ID {
+	named, err := grants.Load(ctx, s.vault, f["grant"])
+	if errors.Is(err, vault.ErrAbsent) || err == nil && named.Value.Person != p.ID {
 		return s.seeDone(ui.PathAccount, "", "taken-back") // it is gone, as was wanted
 	}
+	var all []vault.Entry[Grant]
 	if err == nil {
-		err = s.vault.Apply(ctx, s.end(g)...)
+		all, err = grants.All(ctx, s.vault, "person:"+p.ID)
 	}
 	if err != nil {
 		return s.troublePage(err)
 	}
-	return s.seeDone(ui.PathAccount, "", "taken-back").with(Event{What: "revoke", Person: p.ID, FHIRUser: p.FHIRUser, Client: g.Value.Client, Grant: g.Name, Why: "the person took it back"})
+	out := s.seeDone(ui.PathAccount, "", "taken-back")
+	var about []string
+	var ops []vault.Op
+	for _, g := range all {
+		if g.Value.Client != named.Value.Client {
+			continue
+		}
+		about, ops = append(about, aboutGrant(g.Name)), append(ops, grants.Drop(g.Name))
+		out = out.with(Event{What: "revoke", Person: p.ID, FHIRUser: p.FHIRUser, Client: g.Value.Client, Grant: g.Name, Why: "the person took it back"})
+	}
+	if err := s.vault.Apply(ctx, append(s.revoke(about...), ops...)...); err != nil {
+		return s.troublePage(err)
+	}
+	return out
 }
 
 // endOther ends another session of the person, or all but this one.

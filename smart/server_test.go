@@ -205,10 +205,12 @@ func TestWhatIsTakenBackOnTheAccountPageIsDeadAtOnce(t *testing.T) {
 	n.clinician()
 	a, keep := n.register(client.Client{}), n.register(client.Client{ID: "keep", Name: "Keep"})
 	b := n.browser()
+	// Opened again, by the same person: one application, and gone as one.
+	again, once := a.tokens(b, "paul", "scope", "patient/Patient.rs"), a.tokens(n.browser(), "paul", "scope", offline)
 	g, kept := a.tokens(b, "paul", "scope", offline), keep.tokens(b, "paul", "scope", offline)
 	other.good(g.Access)
 	p := b.open(issuer + "/account")
-	if !strings.Contains(p.text, "Growth chart") || !strings.Contains(p.text, "North Apps") || !strings.Contains(p.text, "Keep") {
+	if strings.Count(p.text, "Growth chart") != 1 || !strings.Contains(p.text, "North Apps") || !strings.Contains(p.text, "Keep") || strings.Count(p.text, "Take back access") != 2 {
 		t.Errorf("the page does not tell: %s", p.text)
 	}
 	id := n.good(g.Access).Grant
@@ -222,9 +224,12 @@ func TestWhatIsTakenBackOnTheAccountPageIsDeadAtOnce(t *testing.T) {
 	if strings.Contains(p.text, "Growth chart") || !strings.Contains(p.text, "Keep") {
 		t.Errorf("afterwards: %s", p.text)
 	}
-	n.dead(g.Access)
-	other.dead(g.Access)
+	for _, x := range []got{g, again, once} {
+		n.dead(x.Access)
+		other.dead(x.Access)
+	}
 	a.refresh(g.Refresh).refused(w, "invalid_grant")
+	a.refresh(once.Refresh).refused(w, "invalid_grant")
 	other.good(kept.Access)
 	keep.refresh(kept.Refresh).ok(w)
 }
