@@ -39,8 +39,6 @@ func (i *Instance) sample(req transport.WebRequest) transport.WebReply {
 	switch {
 	case req.Method != http.MethodGet && req.Method != http.MethodHead:
 		return transport.WebReply{Status: http.StatusMethodNotAllowed, Allow: "GET, HEAD", Route: "app"}
-	case req.Path+"/" == samplePath: // its files are named from within the folder
-		return transport.WebReply{Status: http.StatusSeeOther, Location: samplePath, Route: "app"}
 	case err != nil:
 		return reply
 	case name == "config.json":

@@ -6,7 +6,7 @@
 "use strict";
 
 const $ = (id) => document.getElementById(id);
-const redirectURI = new URL("./", location.href).href; // …/app/
+const redirectURI = new URL("/app/", location.href).href;
 const held = {
   get: (key) => JSON.parse(sessionStorage.getItem(key)),
   set: (key, value) => sessionStorage.setItem(key, JSON.stringify(value)),
@@ -31,7 +31,7 @@ const json = async (url, init) => {
 };
 
 const config = async () => {
-  const c = (await json("config.json")).body;
+  const c = (await json("/app/config.json")).body;
   c.fhir = c.fhir.replace(/\/$/, "");
   return c;
 };
