@@ -181,7 +181,7 @@ func DefaultConfig() Config {
 	return Config{
 		Listen:   "127.0.0.1:8443",
 		Tenant:   "main",
-		TLS:      TLSConfig{Min: "1.3"},
+		TLS:      TLSConfig{Min: "1.2"},
 		Store:    StoreConfig{Readers: 8},
 		Audit:    AuditConfig{Segment: 64 << 20},
 		Smart:    defaultSmart(),

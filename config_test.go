@@ -121,8 +121,8 @@ func TestLeastConfigurationHasSafeDefaults(t *testing.T) {
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("got  %+v\nwant %+v", cfg, want)
 	}
-	if cfg.TLS.Min != "1.3" || !strings.HasPrefix(cfg.Listen, "127.0.0.1:") {
-		t.Errorf("defaults are not the safest: TLS %s, listen %s", cfg.TLS.Min, cfg.Listen)
+	if cfg.TLS.Min != "1.2" || !strings.HasPrefix(cfg.Listen, "127.0.0.1:") {
+		t.Errorf("defaults are not RFC 9325 on this machine: TLS %s, listen %s", cfg.TLS.Min, cfg.Listen)
 	}
 }
 
@@ -134,7 +134,7 @@ listen: 0.0.0.0:443
 base: https://fhir.example.org/fhir
 hosts: [other.example.org]
 tenant: clinic
-tls: {cert: cert.pem, key: key.pem, min: 1.2, client_cas: public.pem, require_client_certificate: true}
+tls: {cert: cert.pem, key: key.pem, min: 1.3, client_cas: public.pem, require_client_certificate: true}
 listeners: [{listen: "0.0.0.0:8444", base: "https://fhir.example.org:8444/fhir", client_cas: public.pem, require_client_certificate: true, min_tls: "1.2"}]
 store: {postgres: "postgres://fb@db.example.org/fb?sslmode=verify-full", postgres_password_file: secret, readers: 16}
 audit: {dir: journal, segment: 1048576}
@@ -167,7 +167,7 @@ log: {level: debug, format: text}
 	if got := unset(reflect.ValueOf(cfg), ""); !slices.Equal(got, empty) {
 		t.Errorf("not read: %v, want %v", got, empty)
 	}
-	if cfg.Limits.PageLife.Duration != 20*time.Second || cfg.Limits.Time.Duration != 21*time.Second || cfg.Limits.Iterate != 19 || cfg.TLS.Min != "1.2" || cfg.Issuers[0].Claims.Roles != "/c6" {
+	if cfg.Limits.PageLife.Duration != 20*time.Second || cfg.Limits.Time.Duration != 21*time.Second || cfg.Limits.Iterate != 19 || cfg.TLS.Min != "1.3" || cfg.Issuers[0].Claims.Roles != "/c6" {
 		t.Errorf("read wrongly: %+v", cfg)
 	}
 }

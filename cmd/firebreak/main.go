@@ -33,7 +33,7 @@ const (
 )
 
 type commands struct {
-	Demo    demoCommand    `cmd:"" help:"Run a demonstration: local CA, TLS 1.3, users, policies, two hospitals with generated patients."`
+	Demo    demoCommand    `cmd:"" help:"Run a demonstration: local CA, TLS, users, policies, two hospitals with generated patients."`
 	Serve   serveCommand   `cmd:"" help:"Run the server that a configuration file describes."`
 	Import  importCommand  `cmd:"" help:"Bring in Bundles and NDJSON, through the same pipeline as every other change."`
 	Token   tokenCommand   `cmd:"" help:"Print an access token of a demo user."`
