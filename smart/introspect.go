@@ -159,7 +159,7 @@ func (s *Server) aboutRefresh(ctx context.Context, token string) (introspection,
 		return introspection{}, err
 	}
 	if g.Renews == 0 {
-		if lives, err := s.sessionLives(ctx, g.Session, p); err != nil || !lives {
+		if x, err := s.ofGrant(ctx, g, p); err != nil || x == nil {
 			return introspection{}, err
 		}
 	}

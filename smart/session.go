@@ -68,14 +68,36 @@ func (s *Server) session(ctx context.Context, req transport.WebRequest) (vault.E
 		return e, p, err
 	}
 	p.ACR = e.Value.ACR
-	if now := s.now(); now.Sub(e.Value.Seen) >= sessionLook {
-		e.Value.Seen, e.Until = now, s.sessionEnd(e.Value, now)
-		// Another request of the same browser may have done so: no matter.
-		if err := s.vault.Apply(ctx, sessions.Replace(e, e.Value.tags()...)); err != nil && !errors.Is(err, vault.ErrChanged) {
-			return e, p, err
-		}
+	if err := s.seen(ctx, &e, time.Time{}); err != nil {
+		return e, p, err
 	}
 	return e, p, nil
+}
+
+// untilRefreshed is how long after its token an application may take to refresh it.
+const untilRefreshed = 5 * minute
+
+// seen keeps that a session is in use, and that it goes on until then at least.
+func (s *Server) seen(ctx context.Context, e *vault.Entry[session], until time.Time) error {
+	now, end := s.now(), e.Until
+	for _, t := range [...]time.Time{s.sessionEnd(e.Value, s.now()), until} {
+		if t.After(end) {
+			end = t
+		}
+	}
+	if whole := e.Value.Began.Add(s.opt.SessionLife); end.After(whole) {
+		end = whole
+	}
+	if now.Sub(e.Value.Seen) < sessionLook && !until.After(e.Until) {
+		return nil
+	}
+	e.Value.Seen, e.Until = now, end
+	// Another request of the same browser may have done so: no matter.
+	err := s.vault.Apply(ctx, sessions.Replace(*e, e.Value.tags()...))
+	if errors.Is(err, vault.ErrChanged) {
+		return nil
+	}
+	return err
 }
 
 func (s *Server) sessionEnd(x session, now time.Time) time.Time {
@@ -115,10 +137,13 @@ func (s *Server) begin(ctx context.Context, req transport.WebRequest, x session)
 	return transport.Cookie{Name: sessionCookie, Value: secret, Lax: true}, nil
 }
 
-// sessionLives reports whether a session that an online grant hangs on goes on.
-func (s *Server) sessionLives(ctx context.Context, sid string, p Person) (bool, error) {
-	list, err := sessions.List(ctx, s.vault, "sid:"+sid, "", 1)
-	return len(list) == 1 && list[0].Value.Person == p.ID && list[0].Value.Epoch == p.Epoch, err
+// ofGrant is the session that an online grant hangs on; nil when it has ended.
+func (s *Server) ofGrant(ctx context.Context, g Grant, p Person) (*vault.Entry[session], error) {
+	list, err := sessions.List(ctx, s.vault, "sid:"+g.Session, "", 1)
+	if err != nil || len(list) == 0 || list[0].Value.Person != p.ID || list[0].Value.Epoch != p.Epoch {
+		return nil, err
+	}
+	return &list[0], nil
 }
 
 // leave ends a session and what hangs on it: grants for as long as the person is

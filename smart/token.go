@@ -271,12 +271,12 @@ func (s *Server) give(ctx context.Context, a asker, e vault.Entry[Grant], asked 
 	case err != nil:
 		return Answer{}, s.trouble(err)
 	}
+	var here *vault.Entry[session]
 	if g.Renews == 0 { // it is for as long as the person is there
-		lives, err := s.sessionLives(ctx, g.Session, p)
-		if err != nil {
+		if here, err = s.ofGrant(ctx, g, p); err != nil {
 			return Answer{}, s.trouble(err)
 		}
-		if !lives {
+		if here == nil {
 			return Answer{}, bad("invalid_grant", "the person is not signed in any more")
 		}
 	}
@@ -287,6 +287,11 @@ func (s *Server) give(ctx context.Context, a asker, e vault.Entry[Grant], asked 
 	access, err := s.accessFor(ctx, e.Name, g, asked, e.Until, a.Client, p)
 	if err != nil {
 		return Answer{}, s.trouble(err)
+	}
+	if g.Online { // who works in the application is there
+		if err := s.seen(ctx, here, s.now().Add(time.Duration(access.life)*time.Second+untilRefreshed)); err != nil {
+			return Answer{}, s.trouble(err)
+		}
 	}
 	out := tokenResponse{Access: access.token, Type: "Bearer", Expires: access.life, Scope: asked, launchFields: g.Context.fields()}
 	if g.JKT != "" {
