@@ -261,6 +261,8 @@ func (s *Server) askedScope(out *flow, f form, c client.Client) *problem {
 		}
 	}
 	switch {
+	case f["scope"] == "":
+		return bad("invalid_scope", "scope is missing")
 	case out.Scope == "":
 		return bad("invalid_scope", "none of the scopes is registered for this application")
 	case len(out.Scope) > maxScope:

@@ -13,12 +13,12 @@ import (
 
 // Serves tells which paths are this server's.
 func (s *Server) Serves(path string) bool {
-	return path == s.prefix || strings.HasPrefix(path, s.prefix+"/") ||
-		path == s.base+smartConfiguration || path == oauthMetadata+s.prefix
+	return path == s.prefix || strings.HasPrefix(path, s.prefix+"/") || s.Below(path) || path == oauthMetadata+s.prefix
 }
 
-// Below reports whether a path is one of those that lie below the FHIR service.
-func (s *Server) Below(path string) bool { return path == s.base+smartConfiguration }
+// Below reports whether a path is one of those that lie below the FHIR service:
+// what clients look for before they can have a token (RFC 8615).
+func (s *Server) Below(path string) bool { return strings.HasPrefix(path, s.base+"/.well-known/") }
 
 // programs are the places that programs use, and not browsers. userinfo is one:
 // a token that is bound to a certificate is of use only where one is asked for.
@@ -70,6 +70,7 @@ func (s *Server) places() map[string]place {
 		ui.PathPatientSearch:                {post: s.findPatient},
 		ui.PathPatient:                      {post: s.choosePatient},
 		ui.PathConsent:                      {post: s.consent},
+		"":                                  {get: s.home},
 		ui.PathAccount:                      {get: s.account},
 		ui.PathRevoke:                       {post: s.takeBack},
 		ui.PathSession:                      {post: s.endOther},
@@ -108,6 +109,8 @@ func (s *Server) Serve(ctx context.Context, req transport.WebRequest) Answer {
 	switch {
 	case req.Path == s.base+smartConfiguration:
 		p, path = place{get: s.smartConfiguration, readable: anyPage}, smartConfiguration
+	case s.Below(req.Path): // such as UDAP's: there is none
+		p, path = place{get: s.unpublished, readable: anyPage}, "/.well-known"
 	case req.Path == oauthMetadata+s.prefix:
 		p, path = place{get: s.openidConfiguration, readable: anyPage}, oauthMetadata
 	case route && strings.HasPrefix(path, "/assets/"):
@@ -159,12 +162,23 @@ func (s *Server) share(ctx context.Context, req transport.WebRequest, p place, r
 // MayShare reports whether pages of an origin may call the FHIR service.
 func (s *Server) MayShare(origin string) bool { return s.origins(context.Background(), origin) }
 
+// home is the issuer's own address, which people type.
+func (s *Server) home(context.Context, transport.WebRequest) Answer {
+	return seeOther(s.url(ui.PathAccount))
+}
+
 func (s *Server) asset(_ context.Context, req transport.WebRequest) Answer {
 	a, ok := s.pages.Asset(req.Path)
 	if !ok {
 		return s.notFound(req)
 	}
 	return Answer{Reply: transport.WebReply{Status: http.StatusOK, ContentType: a.Type, Body: a.Content, Lasting: true}}
+}
+
+// unpublished is the answer to metadata that there are not.
+func (s *Server) unpublished(context.Context, transport.WebRequest) Answer {
+	return Answer{Reply: transport.WebReply{Status: http.StatusNotFound, ContentType: "application/fhir+json",
+		Body: []byte(`{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found","diagnostics":"nothing of that name is published here"}]}`)}}
 }
 
 func (s *Server) notFound(req transport.WebRequest) Answer {

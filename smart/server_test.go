@@ -21,6 +21,21 @@ func (n *node) get(path string) got {
 	return n.posted(transport.WebRequest{Method: "GET", Path: path})
 }
 
+// TestWhatIsNotPublishedIsNotThere, for who has no token yet: requirement 27 of UDAP
+// wants 404.
+func TestWhatIsNotPublishedIsNotThere(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	for _, path := range []string{"/fhir/.well-known/udap", "/fhir/.well-known/jwks.json"} {
+		r := n.get(path)
+		same(w, path, []any{n.Serves(path), n.Below(path), r.status, strings.HasPrefix(string(r.answer.Reply.Body), `{"resourceType":"OperationOutcome"`), r.answer.Reply.ContentType}, []any{true, true, 404, true, "application/fhir+json"})
+	}
+	if n.Serves("/fhir/Patient") || n.Serves("/fhir/.well-known") {
+		t.Error("requests for records are taken for those for metadata")
+	}
+	same(w, "the issuer's own address", n.get("/auth").answer.Reply.Location, issuer+"/account")
+}
+
 // TestDiscoveryTellsWhatWorks: each thing that is listed is tried, and what is
 // not listed is not there.
 func TestDiscoveryTellsWhatWorks(t *testing.T) {

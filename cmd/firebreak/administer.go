@@ -139,7 +139,7 @@ type clientAdd struct {
 	JWKS         string   `name:"jwks" placeholder:"FILE" help:"Its public keys, a JWK Set."`
 	JWKSURL      string   `name:"jwks-url" placeholder:"URL" help:"Where it publishes them."`
 	Certificate  string   `placeholder:"SUBJECT" help:"Subject of its certificate, as RFC 4514 writes it."`
-	Bound        string   `enum:",dpop,mtls" default:"" placeholder:"HOW" help:"Tokens must be bound: dpop, mtls."`
+	Bound        string   `enum:",none,dpop,mtls" default:"" placeholder:"HOW" help:"Tokens are bound: dpop, mtls, none. To its certificate without it, where it proves itself by one; otherwise to a proof where it sends one."`
 	Origin       []string `sep:"none" placeholder:"ORIGIN" help:"Pages that may call, besides those of --redirect; may be repeated."`
 	Organization string   `placeholder:"REFERENCE" help:"A system's organisation: Organization/1."`
 	Role         []string `sep:"none" placeholder:"ROLE" help:"A system's roles; may be repeated."`
@@ -199,6 +199,12 @@ func (a clientAdd) registration() (client.Client, error) {
 		to.Method = client.SecretPost
 	default:
 		to.Method = client.SecretBasic
+	}
+	switch {
+	case a.Bound == "none":
+		to.Bound = client.Unbound
+	case a.Bound == "" && to.Method == client.TLS: // what RFC 8705 is for
+		to.Bound = client.BoundCertificate
 	}
 	if a.JWKS != "" {
 		b, err := os.ReadFile(a.JWKS)
