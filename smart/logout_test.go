@@ -57,7 +57,6 @@ func TestWhoConfirmsSigningOutGoesBackToTheApplication(t *testing.T) {
 		same(w, name, p.title+p.to, "You are signed out")
 		same(w, name+": signed out", b.open(issuer+"/account").title, "Sign in")
 	}
-	_, p = asked("client_id", "growth", "post_logout_redirect_uri", bye)
 	err := n.clients.Disable(background, "growth", "operator")
 	must(t, err)
 	_, p = asked("client_id", "growth", "post_logout_redirect_uri", bye)
