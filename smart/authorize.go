@@ -203,7 +203,7 @@ func (s *Server) asked(f form, c client.Client) (flow, *problem) {
 		return flow{}, bad("unsupported_response_type", "response_type must be code")
 	case f["response_mode"] != "" && f["response_mode"] != "query":
 		return flow{}, bad("invalid_request", "response_mode must be query")
-	case f["state"] == "" || len(f["state"]) > 2048:
+	case f["state"] == "" || len(f["state"]) > maxState:
 		return flow{}, bad("invalid_request", "state is missing, or too long")
 	case f["code_challenge"] == "":
 		return flow{}, bad("invalid_request", "code_challenge is missing: PKCE is required")
@@ -232,6 +232,9 @@ func (s *Server) asked(f form, c client.Client) (flow, *problem) {
 	}
 	return out, s.askedScope(&out, f, c)
 }
+
+// maxState is the longest state that is kept for an application.
+const maxState = 2048
 
 // tooLong: anybody may begin a flow, so what is kept of it is bounded.
 func tooLong(f form) bool {

@@ -16,6 +16,8 @@ func TestNobodyFillsTheStoreByBeginning(t *testing.T) {
 		"sign-ins":               {Method: "GET", Path: "/auth/signin"},
 		"visits to a page":       {Method: "GET", Path: "/auth/account"},
 		"visits to another":      {Method: "GET", Path: "/auth/admin/apps"},
+		"requests to sign out":   {Method: "GET", Path: "/auth/logout", Query: "client_id=growth"},
+		"and by a form":          {Method: "POST", Path: "/auth/logout", ContentType: "application/x-www-form-urlencoded", Body: []byte("client_id=growth")},
 	} {
 		t.Run(what, func(t *testing.T) {
 			w := newWorld(t)

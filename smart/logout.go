@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"firebreak/smart/client"
+	"firebreak/smart/person"
 	"firebreak/transport"
 	"firebreak/ui"
 	"firebreak/vault"
@@ -150,6 +151,11 @@ func (s *Server) endSession(ctx context.Context, req transport.WebRequest) Answe
 	case d == departure{}:
 		return seeOther(s.url(ui.PathSignOut))
 	}
+	// It is kept for whoever asks: nobody need be signed in to sign out.
+	var throttled *person.Throttled
+	if errors.As(s.begins.Begin(req.Peer), &throttled) {
+		return s.slowDown(throttled).with(Event{What: "sign-out", Failed: true, Why: "peer throttled"})
+	}
 	name := handle()
 	if err := s.vault.Apply(ctx, departures.New(name, d, s.now().Add(flowLife))); err != nil {
 		return s.troublePage(err)
@@ -164,6 +170,9 @@ func (s *Server) departing(ctx context.Context, f form) (d departure, _ *problem
 	hint, proven, err := s.readIDToken(ctx, f["id_token_hint"])
 	if err != nil {
 		return d, s.trouble(err)
+	}
+	if len(f["state"]) > maxState {
+		return d, bad("invalid_request", "state is too long")
 	}
 	id := f["client_id"]
 	if proven {

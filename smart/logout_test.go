@@ -63,6 +63,22 @@ func TestWhoConfirmsSigningOutGoesBackToTheApplication(t *testing.T) {
 	same(w, "disabled", p.submit("/signout", "answer", "signout").to, "")
 }
 
+// TestAStateThatIsTooLongIsNotKept: who asks to sign somebody out need not be
+// signed in.
+func TestAStateThatIsTooLongIsNotKept(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	n.register(client.Client{PostLogoutRedirectURIs: []string{bye}})
+	rows := 0
+	w.table.set(func(f *frail) { f.wait = func(c []change) { rows += len(c) } })
+	ask := func(length int) int {
+		v := form("client_id", "growth", "post_logout_redirect_uri", bye, "state", strings.Repeat("x", length))
+		return n.serve(transport.WebRequest{Method: "GET", Path: "/auth/logout", Query: v.Encode()}).Reply.Status
+	}
+	same(w, "status", []int{ask(2048), ask(2049)}, []int{303, 400})
+	same(w, "rows", rows, 1)
+}
+
 // TestAnApplicationAsksToSignOutByPost: of another site's form no cookie comes
 // along (SameSite), and the person is not told that they are signed out when they
 // are not.
