@@ -172,7 +172,7 @@ func (s *Server) granted(ctx context.Context, all []vault.Entry[Grant], p Person
 		i, there := at[g.Client]
 		if !there {
 			i, at[g.Client] = len(out), len(out)
-			out = append(out, ui.Grant{App: g.Client, Since: g.Since})
+			out = append(out, ui.Grant{ID: g.Client, App: g.Client, Since: g.Since})
 			if r, err := s.client(ctx, g.Client); err == nil {
 				out[i].App, out[i].Publisher = r.Name, r.Publisher
 			}
@@ -197,43 +197,37 @@ func (s *Server) granted(ctx context.Context, all []vault.Entry[Grant], p Person
 		if g.Used.After(to.LastUsed) {
 			to.LastUsed = g.Used
 		}
-		if e.Until.After(to.Until) { // the form names the one that lasts longest
-			to.Until, to.ID = e.Until, e.Name
+		if e.Until.After(to.Until) {
+			to.Until = e.Until
 		}
 	}
 	return out
 }
 
-// takeBack ends what the person granted an application, by one of the grants: all
-// of them, for the page promises that it can read nothing more. Their tokens are
-// worth nothing from the next request on.
+// takeBack ends all that the person granted an application, for the page promises
+// that it can read nothing more. Their tokens are worth nothing from the next
+// request on. The form names the application: a grant of its, of when the page was
+// shown, may have ended by now where others go on.
 func (s *Server) takeBack(ctx context.Context, req transport.WebRequest) Answer {
 	f, _, p, a, ok := s.ownForm(ctx, req)
 	if !ok {
 		return a
 	}
-	named, err := grants.Load(ctx, s.vault, f["grant"])
-	if errors.Is(err, vault.ErrAbsent) || err == nil && named.Value.Person != p.ID {
-		return s.seeDone(ui.PathAccount, "", "taken-back") // it is gone, as was wanted
-	}
-	var all []vault.Entry[Grant]
-	if err == nil {
-		all, err = grants.All(ctx, s.vault, "person:"+p.ID)
-	}
+	all, err := grants.All(ctx, s.vault, "person:"+p.ID)
 	if err != nil {
 		return s.troublePage(err)
 	}
-	out := s.seeDone(ui.PathAccount, "", "taken-back")
+	out := s.seeDone(ui.PathAccount, "", "taken-back") // also when nothing is left: that was wanted
+	all = slices.DeleteFunc(all, func(g vault.Entry[Grant]) bool { return g.Value.Client != f["app"] })
+	if len(all) == 0 {
+		return out
+	}
 	var about []string
-	var ops []vault.Op
 	for _, g := range all {
-		if g.Value.Client != named.Value.Client {
-			continue
-		}
-		about, ops = append(about, aboutGrant(g.Name)), append(ops, grants.Drop(g.Name))
+		about = append(about, aboutGrant(g.Name))
 		out = out.with(Event{What: "revoke", Person: p.ID, FHIRUser: p.FHIRUser, Client: g.Value.Client, Grant: g.Name, Why: "the person took it back"})
 	}
-	if err := s.vault.Apply(ctx, append(s.revoke(about...), ops...)...); err != nil {
+	if err := s.vault.Apply(ctx, append(s.revoke(about...), without(all)...)...); err != nil {
 		return s.troublePage(err)
 	}
 	return out

@@ -26,7 +26,7 @@ func TestClocksThatDifferHideNoRevocation(t *testing.T) {
 	account := b.open(issuer + "/account")
 	w.clk.Advance(-fast)
 
-	account.submit("/account/revoke", "grant", claims(w, byGrant.Access)["grant"].(string))
+	account.submit("/account/revoke", "app", "growth")
 	a.ask("/revoke", form("token", byApp.Refresh)).ok(w)
 	_, err := n.people.TakeRole(background, operator, anna.ID, "physician")
 	must(t, err)

@@ -228,14 +228,13 @@ func TestWhatIsTakenBackOnTheAccountPageIsDeadAtOnce(t *testing.T) {
 	if strings.Count(p.text, "Growth chart") != 1 || !strings.Contains(p.text, "North Apps") || !strings.Contains(p.text, "Keep") || strings.Count(p.text, "Take back access") != 2 {
 		t.Errorf("the page does not tell: %s", p.text)
 	}
-	id := n.good(g.Access).Grant
 	// Another person cannot.
 	c := n.browser()
 	c.open(issuer + "/signin").signIn("anna")
 	theirs := c.open(issuer + "/account")
-	c.post("/auth/account/revoke", form("csrf", theirs.at("/signout").fields.Get("csrf"), "grant", id))
+	c.post("/auth/account/revoke", form("csrf", theirs.at("/signout").fields.Get("csrf"), "app", "growth"))
 	n.good(g.Access)
-	p = p.submit("/account/revoke", "grant", id)
+	p = p.submit("/account/revoke", "app", "growth")
 	if strings.Contains(p.text, "Growth chart") || !strings.Contains(p.text, "Keep") {
 		t.Errorf("afterwards: %s", p.text)
 	}

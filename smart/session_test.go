@@ -123,7 +123,7 @@ func TestFormsFromOtherSitesDoNotCount(t *testing.T) {
 	for _, from := range [][2]string{{"https://evil.example", "cross-site"}, {"https://evil.example", ""}, {"", "cross-site"}, {"", "same-site"}, {"null", "same-origin"}, {"http://ehr.example", ""}, {"https://ehr.example:8443", "same-site"}, {"", "none"}} {
 		for _, f := range []*formOf{account.at("/account/revoke"), account.at("/signout"), account.at("/account/session"), consent.at("/consent")} {
 			v := f.fields
-			v.Set("grant", strings.Join(f.offered["grant"], ""))
+			v.Set("app", strings.Join(f.offered["app"], ""))
 			v.Set("session", strings.Join(f.offered["session"], ""))
 			v.Set("answer", "allow")
 			if p := b.postFrom(f.action, v, from[0], from[1]); p.title != "Please start again" {
@@ -133,7 +133,7 @@ func TestFormsFromOtherSitesDoNotCount(t *testing.T) {
 	}
 	n.good(g.Access)
 	for _, csrf := range []string{"", "x", consent.at("/consent").fields.Get("csrf")} {
-		v := form("csrf", csrf, "grant", account.at("/account/revoke").offered["grant"][0])
+		v := form("csrf", csrf, "app", account.at("/account/revoke").offered["app"][0])
 		if p := b.post("/auth/account/revoke", v); p.title != "Please start again" {
 			t.Errorf("csrf %q: %s", csrf, p.title)
 		}

@@ -107,7 +107,7 @@ func overStore(w *world, n, other *node) {
 	other.good(g.Access)
 	b.n = n
 	account := b.open(issuer + "/account")
-	account.submit("/account/revoke", "grant", n.good(g.Access).Grant)
+	account.submit("/account/revoke", "app", "growth")
 	other.dead(g.Access)
 	there.refresh(g.Refresh).refused(w, "invalid_grant")
 
@@ -122,7 +122,7 @@ func overStore(w *world, n, other *node) {
 		if g := a.ask("/introspect", form("token", id+".1.x")); g.status >= 500 {
 			t.Errorf("introspect %.9q: %d", id, g.status)
 		}
-		b.post("/auth/account/revoke", form("csrf", account.at("/signout").fields.Get("csrf"), "grant", id))
+		b.post("/auth/account/revoke", form("csrf", account.at("/signout").fields.Get("csrf"), "app", id))
 	}
 	// Closed here, out there.
 	g = a.tokens(b, "paul", "scope", offline)

@@ -51,7 +51,7 @@ func TestABrokenStoreGivesNothing(t *testing.T) {
 			"revoke":   a.ask("/revoke", form("token", g.Refresh)).status,
 			"revoke 2": a.ask("/revoke", form("token", g.Access)).status,
 			"consent":  consent.submit("/consent", "answer", "allow").answer.Reply.Status,
-			"account":  account.submit("/account/revoke", "grant", account.at("/account/revoke").offered["grant"][0]).answer.Reply.Status,
+			"account":  account.submit("/account/revoke", "app", account.at("/account/revoke").offered["app"][0]).answer.Reply.Status,
 			"sign in":  signIn.signIn("paul").answer.Reply.Status,
 			"sign out": account.submit("/signout").answer.Reply.Status,
 			"start":    a.start(n.browser()).answer.Reply.Status,
@@ -138,8 +138,8 @@ func TestARevokedGrantStaysRevoked(t *testing.T) {
 				first = false // just before it is stored, the person signs out everywhere and takes all back
 				there := other.browser()
 				there.cookies = b.cookies
-				for _, id := range account.at("/account/revoke").offered["grant"] {
-					there.post("/auth/account/revoke", form("csrf", account.at("/account/revoke").fields.Get("csrf"), "grant", id))
+				for _, id := range account.at("/account/revoke").offered["app"] {
+					there.post("/auth/account/revoke", form("csrf", account.at("/account/revoke").fields.Get("csrf"), "app", id))
 				}
 				there.open(issuer + "/account").submit("/signout")
 			}

@@ -20,7 +20,7 @@ type Account struct {
 
 // Grant is what one application was allowed.
 type Grant struct {
-	ID        string // the field grant
+	ID        string // the application's; the field app
 	App       string
 	Publisher string
 	May       []string // in plain words

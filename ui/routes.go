@@ -24,7 +24,7 @@ const (
 	PathLaunchOpen   = "/launch/open"   // POST app, patient, encounter
 
 	PathAccount       = "/account"                // GET
-	PathRevoke        = "/account/revoke"         // POST grant
+	PathRevoke        = "/account/revoke"         // POST app
 	PathSession       = "/account/session"        // POST session; "others" for all but this
 	PathPassword      = "/account/password"       // GET; POST current, password, repeat
 	PathTOTP          = "/account/totp"           // GET; POST code
