@@ -37,6 +37,19 @@ func (s *Server) posted(ctx context.Context, req transport.WebRequest, f form) (
 	return e, err
 }
 
+// flowForm is a form that a page of a flow has posted.
+func (s *Server) flowForm(ctx context.Context, req transport.WebRequest) (form, vault.Entry[flow], Answer, bool) {
+	f, ok := readBody(req)
+	if !ok {
+		return nil, vault.Entry[flow]{}, s.lostPage(req), false
+	}
+	e, err := s.posted(ctx, req, f)
+	if err != nil {
+		return nil, e, s.orLost(req, err), false
+	}
+	return f, e, Answer{}, true
+}
+
 func (s *Server) flowCSRF(req transport.WebRequest, id string) string {
 	return s.vault.Blind("csrf", id+"\x1f"+req.Cookies[flowPrefix+id])
 }

@@ -103,13 +103,9 @@ func (s *Server) patientPage(ctx context.Context, req transport.WebRequest, e va
 
 // findPatient is the search of that page.
 func (s *Server) findPatient(ctx context.Context, req transport.WebRequest) Answer {
-	f, ok := readBody(req)
+	f, e, a, ok := s.flowForm(ctx, req)
 	if !ok {
-		return s.lostPage(req)
-	}
-	e, err := s.posted(ctx, req, f)
-	if err != nil {
-		return s.orLost(req, err)
+		return a
 	}
 	sess, p, err := s.session(ctx, req)
 	if errors.Is(err, vault.ErrAbsent) {
@@ -134,13 +130,9 @@ func (s *Server) findPatient(ctx context.Context, req transport.WebRequest) Answ
 
 // choosePatient is the choice.
 func (s *Server) choosePatient(ctx context.Context, req transport.WebRequest) Answer {
-	f, ok := readBody(req)
+	f, e, a, ok := s.flowForm(ctx, req)
 	if !ok {
-		return s.lostPage(req)
-	}
-	e, err := s.posted(ctx, req, f)
-	if err != nil {
-		return s.orLost(req, err)
+		return a
 	}
 	if f["answer"] == "refuse" || f["patient"] == "" {
 		return s.refuse(ctx, e, bad("access_denied", "the person chose no patient"))

@@ -9,7 +9,6 @@ import (
 	"firebreak/smart/person"
 	"firebreak/transport"
 	"firebreak/ui"
-	"firebreak/vault"
 )
 
 // ceremonyField is what a passkey's form carries: the ceremony, bound to the page
@@ -99,19 +98,6 @@ func (s *Server) factorPasskey(ctx context.Context, req transport.WebRequest) An
 		return s.wrongFactor(ctx, req, e, step, err, ui.FieldError{Text: passkeyWrong})
 	}
 	return s.stepped(ctx, req, e, step)
-}
-
-// flowForm is a form that a page of a flow has posted.
-func (s *Server) flowForm(ctx context.Context, req transport.WebRequest) (form, vault.Entry[flow], Answer, bool) {
-	f, ok := readBody(req)
-	if !ok {
-		return nil, vault.Entry[flow]{}, s.lostPage(req), false
-	}
-	e, err := s.posted(ctx, req, f)
-	if err != nil {
-		return nil, e, s.orLost(req, err), false
-	}
-	return f, e, Answer{}, true
 }
 
 // addPasskeyPage asks the browser to make one.

@@ -153,7 +153,7 @@ func TestEachPlaceTakesItsMethodsOnly(t *testing.T) {
 			t.Errorf("OPTIONS %s: %d, %q", path, a.Reply.Status, a.Reply.Allow)
 		}
 	}
-	for _, path := range []string{"/auth", "/auth/", "/auth/token/", "/auth/Token", "/auth/x", "/auth/assets/", "/auth/assets/../token", "/auth/signin/x/callback"} {
+	for _, path := range []string{"/auth/", "/auth/token/", "/auth/Token", "/auth/x", "/auth/assets/", "/auth/assets/../token", "/auth/signin/x/callback"} {
 		a := n.serve(transport.WebRequest{Method: "GET", Path: path})
 		if a.Reply.Status != 404 || a.Reply.Route != "auth/other" && !strings.HasPrefix(path, "/auth/assets") {
 			t.Errorf("%s: %d, %s", path, a.Reply.Status, a.Reply.Route)

@@ -72,13 +72,9 @@ func (s *Server) signInHere(ctx context.Context, req transport.WebRequest) Answe
 
 // signIn takes name and password.
 func (s *Server) signIn(ctx context.Context, req transport.WebRequest) Answer {
-	f, ok := readBody(req)
+	f, e, a, ok := s.flowForm(ctx, req)
 	if !ok {
-		return s.lostPage(req)
-	}
-	e, err := s.posted(ctx, req, f)
-	if err != nil {
-		return s.orLost(req, err)
+		return a
 	}
 	step, err := s.opt.People.SignIn(ctx, f["username"], f["password"], req.Peer, known(req))
 	if err != nil {
@@ -211,15 +207,12 @@ func (s *Server) factorHere(_ context.Context, req transport.WebRequest) Answer 
 
 // factor takes a code.
 func (s *Server) factor(ctx context.Context, req transport.WebRequest) Answer {
-	f, ok := readBody(req)
+	f, e, a, ok := s.flowForm(ctx, req)
 	if !ok {
-		return s.lostPage(req)
-	}
-	e, err := s.posted(ctx, req, f)
-	if err != nil {
-		return s.orLost(req, err)
+		return a
 	}
 	var step person.Step
+	var err error
 	field := "code"
 	if f["recovery"] != "" {
 		field = "recovery"

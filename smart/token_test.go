@@ -187,7 +187,7 @@ func TestIntrospectionOfWhatAPersonLost(t *testing.T) {
 	b := n.browser()
 	online := a.tokens(b, "paul", "scope", "online_access patient/*.rs")
 	away := a.tokens(b, "paul", "scope", offline)
-	w.clk.Advance(31 * time.Minute) // the session has lapsed
+	w.clk.Advance(36 * time.Minute) // the session has lapsed, and what it was kept for
 	same(w, "online", a.introspect(online.Refresh).all, map[string]any{"active": false})
 	same(w, "offline", a.introspect(away.Refresh).all["active"], true)
 	reset(w, n, paul)
