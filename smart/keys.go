@@ -239,7 +239,7 @@ func (k *Keys) Renew(ctx context.Context) error {
 		}
 		now := k.clock()
 		of := revocation{At: now, Before: e.Value.Generation + 1}
-		err = k.v.Apply(ctx, op, ticks.Set(theTick, struct{}{}, vault.Never), revocations.Set(aboutKeys, of, now.Add(maxAccessLife+2*minute)))
+		err = k.v.Apply(ctx, op, ticks.Set(theTick, struct{}{}, vault.Never), revocations.Set(aboutKeys, of, now.Add(revokedFor)))
 		if !errors.Is(err, vault.ErrChanged) {
 			return err
 		}
