@@ -58,14 +58,6 @@ func (i *Instance) openIdentity(ctx context.Context) (*identity, error) {
 		return nil, err
 	}
 	issuer := c.issuer(i.base)
-	mailer, closeMail, err := i.mailer(id.vault)
-	if err != nil {
-		return nil, err
-	}
-	id.closeMail = closeMail
-	if id.people, err = person.New(id.vault, i.clock, mailer, i.peopleOptions(issuer)); err != nil {
-		return nil, errors.Join(err, closeMail())
-	}
 	at, err := url.Parse(issuer)
 	if err != nil {
 		return nil, err
@@ -82,6 +74,15 @@ func (i *Instance) openIdentity(ctx context.Context) (*identity, error) {
 	others, err := i.federation(id.vault, issuer)
 	if err != nil {
 		return nil, err
+	}
+	// Late, because letters that wait go out from here on.
+	mailer, closeMail, err := i.mailer(id.vault)
+	if err != nil {
+		return nil, err
+	}
+	id.closeMail = closeMail
+	if id.people, err = person.New(id.vault, i.clock, mailer, i.peopleOptions(issuer)); err != nil {
+		return nil, errors.Join(err, closeMail())
 	}
 	id.smart, err = smart.New(smart.Options{Issuer: issuer, Base: i.base, Vault: id.vault, Clock: i.clock, Log: i.log, Clients: id.clients, Auth: auth,
 		Proofs: proofs, People: id.people, Federation: others, Chart: id.charts, Pages: pages, Purposes: c.purposes(), Administrators: c.Administrators, AdminACR: c.AdminACR,

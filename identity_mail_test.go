@@ -10,11 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
 	"firebreak"
 	"firebreak/internal/service"
+	"firebreak/smart/federation"
 	"firebreak/smart/person"
 	"firebreak/transport"
 )
@@ -160,5 +162,27 @@ func TestAServerWithoutMailSaysSoAtItsStart(t *testing.T) {
 	}
 	if r := page(t, i, "GET", i.Issuer()+"/reset", map[string]string{}, nil); r.Status != 503 || !bytes.Contains(r.Body, []byte("This site sends no mail")) {
 		t.Errorf("%d %s", r.Status, r.Body)
+	}
+}
+
+// TestAStartThatFailsSendsNothing: what is refused for a provider's key would else
+// go on sending letters, beside a store that is closed.
+func TestAStartThatFailsSendsNothing(t *testing.T) {
+	dir := t.TempDir()
+	key := filepath.Join(dir, "provider.pem")
+	if err := os.WriteFile(key, []byte("no key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := local(t, filepath.Join(dir, "data"))
+	cfg.Smart.Enabled = true
+	cfg.Smart.Mail = firebreak.MailConfig{Host: "127.0.0.1", Port: 1, TLS: "local", From: "fhir@hospital.example"}
+	cfg.Smart.Providers = []federation.Config{{ID: "p", Name: "P", Issuer: "https://idp.example", ClientID: "us", PrivateKeyFile: key}}
+	i, err := firebreak.Open(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), "provider.pem") {
+		t.Fatalf("instance %v, error %v", i, err)
+	}
+	all := make([]byte, 1<<20)
+	if all = all[:runtime.Stack(all, true)]; bytes.Contains(all, []byte("smart/mail.(*Sender)")) {
+		t.Errorf("letters are still sent:\n%s", all)
 	}
 }
