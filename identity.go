@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"strings"
@@ -103,7 +104,12 @@ func (i *Instance) openVault(ctx context.Context) (*vault.Vault, error) {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	keys, err := vault.OpenKeys(i.cfg.Smart.KeyFile, i.cfg.Store.Postgres == "" && !begun)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && begun:
+		return nil, fmt.Errorf("smart.key_file: %w: it was lost; put it back from its copy, for nothing else opens what is in the store", err)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("smart.key_file: %w: make it once, for all servers of the database, by `openssl rand -base64 32`, with mode 0600", err)
+	case err != nil:
 		return nil, fmt.Errorf("smart.key_file: %w", err)
 	}
 	v := vault.New(table, keys, i.clock)

@@ -45,8 +45,8 @@ func TestALostKeyFileStopsTheStart(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := start(); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "smart.key_file") {
-		t.Errorf("without the file: %v", err)
+	if err := start(); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "smart.key_file") || !strings.Contains(err.Error(), "put it back") {
+		t.Errorf("without the file: %v, want that it was lost", err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("another one was made: %v", err)
@@ -62,6 +62,19 @@ func TestALostKeyFileStopsTheStart(t *testing.T) {
 	}
 	if err := start(); err != nil {
 		t.Errorf("with the right one: %v", err)
+	}
+}
+
+// TestNoServerMakesTheKeysOfASharedStore: each would make its own.
+func TestNoServerMakesTheKeysOfASharedStore(t *testing.T) {
+	cfg := local(t, t.TempDir())
+	cfg.Smart.Enabled, cfg.Store.Postgres, cfg.Smart.KeyFile = true, service.Postgres(t), filepath.Join(cfg.Dir, "shared.key")
+	i, err := firebreak.Open(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "openssl rand -base64 32") {
+		t.Fatalf("instance %v, error %v, want how the file is made", i, err)
+	}
+	if _, err := os.Stat(cfg.Smart.KeyFile); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it was made: %v", err)
 	}
 }
 
