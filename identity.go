@@ -170,13 +170,12 @@ func (id *identity) rateOf(issuer string) func(string, string) int {
 	}
 }
 
-// pace counts a request of an application for tokens, or about them, with those for
-// records, and one for a person's with theirs: how long it must wait, or 0.
+// paceOf counts a request of an application for tokens, or about them, with those
+// for records, and one for a person's with theirs: how long it must wait, or 0.
 func (s *Server) paceOf(issuer string) func(client, person string) time.Duration {
 	return func(client, person string) time.Duration {
 		var p *fhir.Problem
-		// Whoever it is, take counts a person by their being somebody.
-		if errors.As(s.pace.take(gate.Identity{Issuer: issuer, ClientID: client, Subject: person, FHIRUser: person}, s.clock.Now()), &p) {
+		if errors.As(s.pace.take(gate.Identity{Issuer: issuer, ClientID: client, Subject: person}, s.clock.Now()), &p) {
 			return time.Duration(p.RetryAfter) * time.Second
 		}
 		return 0
