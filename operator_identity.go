@@ -21,6 +21,10 @@ import (
 // ErrNoIdentity is the answer when the server has no authorization server.
 var ErrNoIdentity = errors.New("this server is no authorization server: smart.enabled is not set")
 
+// ErrNoLetters is the answer to an invitation when no letter goes out: its link is
+// shown to nobody else, so the account would be nobody's for good.
+var ErrNoLetters = errors.New("this server sends no letters: smart.mail is not set")
+
 // operatorName is who the journal says did it.
 const operatorName = "operator"
 
@@ -108,6 +112,9 @@ func (i *Instance) Administer(ctx context.Context, o smart.Operation, peer strin
 	}
 	if err := i.journal.Failed(); err != nil {
 		return smart.Operated{}, err
+	}
+	if o.Task == smart.InvitePerson && !i.cfg.Smart.sendsLetters() {
+		return smart.Operated{}, ErrNoLetters
 	}
 	out, err := i.identity.smart.Operate(ctx, o)
 	for _, e := range out.Events {

@@ -85,6 +85,7 @@ func mend(err error, roles []string) error {
 		text string
 	}{
 		{firebreak.ErrNoIdentity, "this server keeps no applications and people: set smart.enabled in its configuration"},
+		{firebreak.ErrNoLetters, "this server sends no letters, and nobody but the invited person is shown the link: set smart.mail in its configuration first"},
 		{smart.ErrNoClient, "there is no application of this id; see firebreak client list"},
 		{smart.ErrMeanwhile, "it was changed by somebody else at this moment: look at it, and try again"},
 		{client.ErrExists, "there is an application of this id already; choose another --id"},
