@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode"
 
+	"firebreak/fhir/r4"
 	"firebreak/fhirjson"
 )
 
@@ -64,7 +65,7 @@ func readClaims(c fhirjson.Node, issuer Issuer) (Token, error) {
 	if !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(issuer.Audience, a) }) {
 		return Token{}, invalidToken(badAudience)
 	}
-	if t.Patient != "" && !fhirID(t.Patient) {
+	if t.Patient != "" && !r4.IsID(t.Patient) {
 		return Token{}, invalidToken(badPatient)
 	}
 	if t.FHIRUser != "" {
@@ -272,18 +273,7 @@ func relativeUser(ref string, bases []string) (string, bool) {
 		}
 	}
 	typ, id, ok := strings.Cut(ref, "/")
-	return ref, ok && slices.Contains(users, typ) && fhirID(id)
-}
-
-// fhirID: FHIR R4 datatypes.html#id. Ids compare byte for byte.
-func fhirID(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.') {
-			return false
-		}
-	}
-	return len(s) >= 1 && len(s) <= 64
+	return ref, ok && slices.Contains(users, typ) && r4.IsID(id)
 }
 
 // printable keeps control characters out of logs, audit records and pages.

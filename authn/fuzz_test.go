@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"firebreak/fhir/r4"
+
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -70,7 +72,7 @@ func FuzzClaims(f *testing.F) {
 			t.Fatalf("accepted: %+v", tok)
 		case tok.FHIRUser != "" && (!ok || user != tok.FHIRUser):
 			t.Fatalf("fhirUser %q", tok.FHIRUser)
-		case tok.Patient != "" && !fhirID(tok.Patient):
+		case tok.Patient != "" && !r4.IsID(tok.Patient):
 			t.Fatalf("patient %q", tok.Patient)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"firebreak/smart/client"
+	"firebreak/smart/person"
 	"firebreak/smart/scope"
 	"firebreak/transport"
 	"firebreak/ui"
@@ -210,9 +211,9 @@ var acrs = []string{ACRPassword, ACRTwoFactors, ACRPhishingResistant}
 
 // The authentication contexts that are told (acr).
 const (
-	ACRPassword          = "urn:firebreak:acr:1" // one factor
-	ACRTwoFactors        = "urn:firebreak:acr:2"
-	ACRPhishingResistant = "urn:firebreak:acr:3" // a passkey, with the person verified
+	ACRPassword          = person.ACR1 // one factor
+	ACRTwoFactors        = person.ACR2
+	ACRPhishingResistant = person.ACR3 // a passkey, with the person verified
 )
 
 // refuse ends a flow and tells the application why.
