@@ -131,6 +131,35 @@ func TestAnApplicationIsToldOfALogoutLongAfterItsToken(t *testing.T) {
 	}
 }
 
+// TestAnApplicationIsToldOfALogoutAfterASecondSignIn: the session goes on by it,
+// under its sid, for longer than it would have.
+func TestAnApplicationIsToldOfALogoutAfterASecondSignIn(t *testing.T) {
+	told := make(chan string, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { told <- r.PostFormValue("logout_token") }))
+	defer s.Close()
+	w := newWorld(t)
+	w.tune = func(o *smart.Options) { o.Outbound, o.SessionLife = s.Client(), time.Hour }
+	n := w.node()
+	n.patient()
+	a, other := n.register(client.Client{BackchannelLogoutURI: "https://app.example/told"}), n.register(client.Client{ID: "other", Name: "Other"})
+	s.Client().Transport = redirected{s.URL}
+	b := n.browser()
+	g := a.tokens(b, "paul", "scope", "openid patient/*.rs")
+	w.clk.Advance(29 * time.Minute)
+	again := other.tokens(b, "paul", "scope", "openid patient/*.rs", "prompt", "login")
+	same(w, "sid", claims(w, again.ID)["sid"], claims(w, g.ID)["sid"])
+	w.clk.Advance(29 * time.Minute)
+	b.open(issuer + "/account")
+	w.clk.Advance(3 * time.Minute)
+	b.open(issuer + "/account").submit("/signout")
+	select {
+	case token := <-told:
+		w.secret(token)
+	case <-time.After(5 * time.Second):
+		t.Error("it was not told")
+	}
+}
+
 // TestAnApplicationThatDoesNotAnswerKeepsNoOtherFromHearing of a logout.
 func TestAnApplicationThatDoesNotAnswerKeepsNoOtherFromHearing(t *testing.T) {
 	const people = 20

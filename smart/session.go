@@ -126,8 +126,15 @@ func (s *Server) begin(ctx context.Context, req transport.WebRequest, x session)
 	if x.ID == "" {
 		x.ID = handle()
 	}
+	told, err := visitors.All(ctx, s.vault, "sid:"+x.ID)
+	if err != nil {
+		return transport.Cookie{}, err
+	}
 	x.Began, x.Seen, x.Address, x.Browser = now, now, req.Peer, browserName(req.Agent)
 	ops := []vault.Op{sessions.New(hashName(secret), x, s.sessionEnd(x, now), x.tags()...)}
+	for _, v := range told { // it may last longer than before
+		ops = append(ops, s.visitor(x.ID, v.Value.Client))
+	}
 	if old != "" {
 		ops = append(ops, sessions.Drop(old))
 	}
@@ -191,7 +198,12 @@ func (s *Server) visited(g Grant, c client.Client, granted string) []vault.Op {
 	if c.BackchannelLogoutURI == "" || g.Session == "" || !has(granted, "openid") {
 		return nil
 	}
-	return []vault.Op{visitors.Set(g.Session+" "+c.ID, visitor{c.ID}, s.now().Add(s.opt.SessionLife), "sid:"+g.Session)}
+	return []vault.Op{s.visitor(g.Session, c.ID)}
+}
+
+// visitor keeps an application in mind for as long as a session may last from now.
+func (s *Server) visitor(sid, client string) vault.Op {
+	return visitors.Set(sid+" "+client, visitor{client}, s.now().Add(s.opt.SessionLife), "sid:"+sid)
 }
 
 // makeWay ends the session that is there when it is somebody else's.
