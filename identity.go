@@ -224,21 +224,26 @@ func (i *Instance) serveWeb(ctx context.Context, req transport.WebRequest) trans
 func (i *Instance) identityRecord(req transport.WebRequest, reply transport.WebReply, e smart.Event) audit.Record {
 	r := audit.Record{Kind: audit.Security, Visit: req.Visit, Time: i.clock.Now(), Tenant: i.cfg.Tenant, Subject: e.Person, Issuer: i.cfg.Smart.issuer(i.base),
 		FHIRUser: e.FHIRUser, Organization: e.Organization, Roles: e.Roles, ClientID: e.Client, JTI: e.TokenID, Peer: req.Peer, Server: i.base,
-		Interaction: e.What, Status: reply.Status, Detail: detail(e)}
+		Interaction: e.What, Status: reply.Status, Operation: operation(e), Detail: detail(e)}
 	if e.Failed {
 		r.Kind = audit.Denial
 	}
 	if e.Patient != "" {
 		r.Patients = []string{"Patient/" + e.Patient}
 	}
+	return r
+}
+
+// operation is what an event was done to, as the journal has it. What is waiting
+// for a second person has the same "change" until it is made.
+func operation(e smart.Event) string {
 	var about []string
 	for _, x := range [...][2]string{{"grant", e.Grant}, {"scope", e.Scope}, {"about", e.About}, {"change", e.Change}, {"asked-by", e.AskedBy}} {
 		if x[1] != "" {
 			about = append(about, x[0]+"="+x[1])
 		}
 	}
-	r.Operation = strings.Join(about, "; ")
-	return r
+	return strings.Join(about, "; ")
 }
 
 // detail is why something was done: in our words, then in those of the
@@ -254,8 +259,8 @@ func detail(e smart.Event) string {
 }
 
 // isWeb tells which requests are not FHIR's: those for the authorization server.
-// But for SMART's discovery, which is below the base, they come to the issuer's
-// own host, whose cookies no other name of this server shares.
+// But for what is published below the base they come to the issuer's own host,
+// whose cookies no other name of this server shares.
 func (i *Instance) isWeb(host, path string) bool {
 	if i.isSample(host, path) {
 		return true

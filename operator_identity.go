@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"firebreak/audit"
@@ -118,13 +117,7 @@ func (i *Instance) Administer(ctx context.Context, o smart.Operation, peer strin
 	}
 	out, err := i.identity.smart.Operate(ctx, o)
 	for _, e := range out.Events {
-		var about []string
-		for _, x := range [...][2]string{{"grant", e.Grant}, {"about", e.About}} {
-			if x[1] != "" {
-				about = append(about, x[0]+"="+x[1])
-			}
-		}
-		r := audit.Record{Interaction: e.What, ClientID: e.Client, Operation: strings.Join(about, "; "), Detail: detail(e), Peer: peer}
+		r := audit.Record{Interaction: e.What, ClientID: e.Client, Operation: operation(e), Detail: detail(e), Peer: peer}
 		if err := i.operated(ctx, r); err != nil {
 			return smart.Operated{}, err
 		}
