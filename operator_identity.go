@@ -112,7 +112,7 @@ func (i *Instance) Administer(ctx context.Context, o smart.Operation, peer strin
 	if err := i.journal.Failed(); err != nil {
 		return smart.Operated{}, err
 	}
-	if o.Task == smart.InvitePerson && !i.cfg.Smart.sendsLetters() {
+	if (o.Task == smart.InvitePerson || o.Task == smart.InviteAgain) && !i.cfg.Smart.sendsLetters() {
 		return smart.Operated{}, ErrNoLetters
 	}
 	out, err := i.identity.smart.Operate(ctx, o)

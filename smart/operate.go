@@ -27,6 +27,7 @@ const (
 	EnableClient  Task = "client enable"  // ID, Reason
 	RotateSecret  Task = "client secret"  // ID, Keep
 	InvitePerson  Task = "person invite"  // Newcomer, Reason
+	InviteAgain   Task = "person again"   // ID: login name or account id; Reason
 	ListPeople    Task = "person list"    // ID: part of a name
 	LockPerson    Task = "person lock"    // ID: login name or account id; Reason
 	UnlockPerson  Task = "person unlock"  // ID, Reason
@@ -95,7 +96,7 @@ func (s *Server) operate(ctx context.Context, o Operation) (Operated, error) {
 	case ListPeople:
 		list, err := s.found(ctx, o.ID)
 		return Operated{People: list}, err
-	case LockPerson, UnlockPerson, GrantRole, EndRole:
+	case InviteAgain, LockPerson, UnlockPerson, GrantRole, EndRole:
 		return s.operatePerson(ctx, o)
 	case RenewKeys:
 		return s.operated(s.make(ctx, operator, change{Kind: renewKeys}))
@@ -178,6 +179,12 @@ func (s *Server) operatePerson(ctx context.Context, o Operation) (Operated, erro
 	}
 	out := Operated{Known: s.opt.Roles}
 	switch o.Task {
+	case InviteAgain:
+		var e person.Event
+		if e, err = s.opt.People.InviteAgain(ctx, operator, a.ID); err == nil {
+			out.Events = []Event{personEvent(e)}
+			out.Events[0].About = string(a.ID)
+		}
 	case LockPerson:
 		out.Events, err = s.lockPerson(ctx, operator, a.ID)
 	case UnlockPerson:

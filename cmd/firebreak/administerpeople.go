@@ -13,6 +13,7 @@ import (
 
 type personCommands struct {
 	Invite personInvite `cmd:"" help:"Make an account; its owner gets a letter with a link to set the password."`
+	Again  personAgain  `cmd:"" name:"invite-again" help:"Send another letter to who has not taken up the invitation; the link before it is void."`
 	List   personList   `cmd:"" help:"List the accounts."`
 	Lock   personLock   `cmd:"" help:"Close an account: all its sessions and tokens end at once."`
 	Unlock personUnlock `cmd:"" help:"Open it again."`
@@ -45,6 +46,22 @@ func (p personInvite) Run(c console) error {
 	}
 	for _, a := range out.People {
 		c.print("invited %s, account %s; the letter goes to %s", a.Login, a.ID, a.Email)
+	}
+	return nil
+}
+
+type personAgain struct {
+	place
+	Login string `arg:"" help:"The login name, or the account's id."`
+}
+
+func (p personAgain) Run(c console) error {
+	out, err := p.administer(c, smart.Operation{Task: smart.InviteAgain, ID: p.Login})
+	if err != nil {
+		return err
+	}
+	for _, a := range out.People {
+		c.print("invited %s again; the letter goes to %s", a.Login, a.Email)
 	}
 	return nil
 }
