@@ -31,6 +31,7 @@ const (
 	ListPeople    Task = "person list"    // ID: part of a name
 	LockPerson    Task = "person lock"    // ID: login name or account id; Reason
 	UnlockPerson  Task = "person unlock"  // ID, Reason
+	ClearFactors  Task = "person factors" // ID, Reason
 	GrantRole     Task = "person grant"   // ID, Role
 	EndRole       Task = "person revoke"  // ID, Role.Role
 	RenewKeys     Task = "keys renew"     // Reason
@@ -96,7 +97,7 @@ func (s *Server) operate(ctx context.Context, o Operation) (Operated, error) {
 	case ListPeople:
 		list, err := s.found(ctx, o.ID)
 		return Operated{People: list}, err
-	case InviteAgain, LockPerson, UnlockPerson, GrantRole, EndRole:
+	case InviteAgain, ClearFactors, LockPerson, UnlockPerson, GrantRole, EndRole:
 		return s.operatePerson(ctx, o)
 	case RenewKeys:
 		return s.operated(s.make(ctx, operator, change{Kind: renewKeys}))
@@ -179,9 +180,13 @@ func (s *Server) operatePerson(ctx context.Context, o Operation) (Operated, erro
 	}
 	out := Operated{Known: s.opt.Roles}
 	switch o.Task {
-	case InviteAgain:
+	case InviteAgain, ClearFactors:
+		do := s.opt.People.InviteAgain
+		if o.Task == ClearFactors {
+			do = s.opt.People.ClearFactors
+		}
 		var e person.Event
-		if e, err = s.opt.People.InviteAgain(ctx, operator, a.ID); err == nil {
+		if e, err = do(ctx, operator, a.ID); err == nil {
 			out.Events = []Event{personEvent(e)}
 			out.Events[0].About = string(a.ID)
 		}

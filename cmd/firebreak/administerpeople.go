@@ -17,6 +17,7 @@ type personCommands struct {
 	List   personList   `cmd:"" help:"List the accounts."`
 	Lock   personLock   `cmd:"" help:"Close an account: all its sessions and tokens end at once."`
 	Unlock personUnlock `cmd:"" help:"Open it again."`
+	Clear  personClear  `cmd:"" name:"clear-factors" help:"Take away all second factors of somebody who lost them: they set one up at the next sign-in."`
 	Grant  personGrant  `cmd:"" help:"Give a role, for ever or until a time."`
 	Revoke personRevoke `cmd:"" name:"revoke-role" help:"End a role, and the tokens that were issued with it."`
 }
@@ -128,6 +129,23 @@ func (l personUnlock) Run(c console) error {
 		return err
 	}
 	c.print("unlocked %s", l.Login)
+	return nil
+}
+
+type personClear struct {
+	place
+	Login string `arg:"" help:"The login name, or the account's id."`
+}
+
+func (personClear) Help() string {
+	return "Until then the password alone opens the account: make sure who asks. The person gets a letter, and all sessions and tokens end."
+}
+
+func (p personClear) Run(c console) error {
+	if _, err := p.administer(c, smart.Operation{Task: smart.ClearFactors, ID: p.Login}); err != nil {
+		return err
+	}
+	c.print("the second factors of %s are gone; one is to be set up at the next sign-in", p.Login)
 	return nil
 }
 
