@@ -158,7 +158,7 @@ func (s *Server) notSignedIn(ctx context.Context, req transport.WebRequest, id s
 	case errors.Is(err, federation.ErrUnmet) && len(e.Value.ACR) > 0:
 		return s.refuse(ctx, e, tooWeakThere())
 	case errors.Is(err, federation.ErrUnmet):
-		return s.factorMissingThere(req, e)
+		return s.factorMissingThere(req, e, "")
 	case errors.As(err, &refused):
 		s.log.Warn("a sign-in elsewhere was refused", "visit", req.Visit, "provider", id, "why", refused.Why)
 		return s.failedThere(req, e, Event{What: "sign-in-refused", Failed: true, Client: e.Value.Client, Why: "the provider's answer is not accepted"})
@@ -172,10 +172,12 @@ func tooWeakThere() *problem {
 	return bad("unmet_authentication_requirements", "the sign-in elsewhere was not as strong as is asked")
 }
 
-// factorMissingThere is for who must show two factors and did not, elsewhere.
-func (s *Server) factorMissingThere(req transport.WebRequest, e vault.Entry[flow]) Answer {
+// factorMissingThere is for who must show two factors and did not, elsewhere; the
+// account is "" when it is not known.
+func (s *Server) factorMissingThere(req transport.WebRequest, e vault.Entry[flow], account person.ID) Answer {
 	return s.page(http.StatusForbidden, &ui.Message{Title: "A second factor is needed", Text: "Your account here takes two factors to sign in, and the other place did not ask you for a second one, or does not say so.",
-		Hint: "Ask those who run this site.", Error: true, Visit: req.Visit, Link: s.prefix + "/flow?id=" + e.Name, LinkText: "Sign in another way"})
+		Hint: "Ask those who run this site.", Error: true, Visit: req.Visit, Link: s.prefix + "/flow?id=" + e.Name, LinkText: "Sign in another way"}).with(
+		Event{What: "sign-in-refused", Failed: true, Person: string(account), Client: e.Value.Client, Why: "the provider tells of no second factor"})
 }
 
 // strongEnough reports whether a sign-in elsewhere was as strong as the application
@@ -187,8 +189,7 @@ func (s *Server) strongEnough(ctx context.Context, req transport.WebRequest, e v
 	if !s.opt.People.NeedsSecondFactor(account) || s.reaches(acr, []string{ACRTwoFactors}) {
 		return Answer{}, true
 	}
-	return s.factorMissingThere(req, e).with(
-		Event{What: "sign-in-refused", Failed: true, Person: string(account.ID), Client: e.Value.Client, Why: "the provider tells of no second factor"}), false
+	return s.factorMissingThere(req, e, account.ID), false
 }
 
 func (s *Server) failedThere(req transport.WebRequest, e vault.Entry[flow], event Event) Answer {

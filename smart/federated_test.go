@@ -185,6 +185,11 @@ func TestWhoMustHaveTwoFactorsMustHaveThemElsewhereToo(t *testing.T) {
 			t.Errorf("%s: signed in %t, want %t: %d %s", c.name, in, c.in, got.answer.Reply.Status, got.text)
 		}
 	}
+	same(w, "on record", len(w.happened("sign-in-refused")), 2)
+	// Nor does it say who could not, where it is asked for two by its configuration.
+	at := a.start(n.browser())
+	got := p.comes(at.b, p.from(at), "code", "", "error", "unmet_authentication_requirements")
+	same(w, "it could not", []any{got.answer.Reply.Status, len(w.happened("sign-in-refused"))}, []any{403, 3})
 	// Who holds no such role needs none.
 	p.claims["sub"], p.claims["roles"], p.claims["acr"] = "paula", nil, nil
 	p.claims["fhirUser"] = "Patient/p1"
