@@ -54,3 +54,39 @@ func TestTheAccountSaysWhatWasDone(t *testing.T) {
 		t.Errorf("a link puts words into the page: %s", p.text)
 	}
 }
+
+// TestWhatIsTakenBackOnTheAccountPageIsDeadAtOnce, on every server.
+func TestWhatIsTakenBackOnTheAccountPageIsDeadAtOnce(t *testing.T) {
+	w := worldOver(t, shared{newTable()})
+	n, other := w.node(), w.node()
+	n.patient()
+	n.clinician()
+	a, keep := n.register(client.Client{}), n.register(client.Client{ID: "keep", Name: "Keep"})
+	b := n.browser()
+	// Opened again, by the same person: one application, and gone as one.
+	again, once := a.tokens(b, "paul", "scope", "patient/Patient.rs"), a.tokens(n.browser(), "paul", "scope", offline)
+	g, kept := a.tokens(b, "paul", "scope", offline), keep.tokens(b, "paul", "scope", offline)
+	other.good(g.Access)
+	p := b.open(issuer + "/account")
+	if strings.Count(p.text, "Growth chart") != 1 || !strings.Contains(p.text, "North Apps") || !strings.Contains(p.text, "Keep") || strings.Count(p.text, "Take back access") != 2 {
+		t.Errorf("the page does not tell: %s", p.text)
+	}
+	// Another person cannot.
+	c := n.browser()
+	c.open(issuer + "/signin").signIn("anna")
+	theirs := c.open(issuer + "/account")
+	c.post("/auth/account/revoke", form("csrf", theirs.at("/signout").fields.Get("csrf"), "app", "growth"))
+	n.good(g.Access)
+	p = p.submit("/account/revoke", "app", "growth")
+	if strings.Contains(p.text, "Growth chart") || !strings.Contains(p.text, "Keep") {
+		t.Errorf("afterwards: %s", p.text)
+	}
+	for _, x := range []got{g, again, once} {
+		n.dead(x.Access)
+		other.dead(x.Access)
+	}
+	a.refresh(g.Refresh).refused(w, "invalid_grant")
+	a.refresh(once.Refresh).refused(w, "invalid_grant")
+	other.good(kept.Access)
+	keep.refresh(kept.Refresh).ok(w)
+}
