@@ -118,6 +118,9 @@ func (i *Instance) Administer(ctx context.Context, o smart.Operation, peer strin
 	out, err := i.identity.smart.Operate(ctx, o)
 	for _, e := range out.Events {
 		r := audit.Record{Interaction: e.What, ClientID: e.Client, Operation: operation(e), Detail: detail(e), Peer: peer}
+		if e.Failed {
+			r.Kind = audit.Denial
+		}
 		if err := i.operated(ctx, r); err != nil {
 			return smart.Operated{}, err
 		}
@@ -130,7 +133,7 @@ func (i *Instance) Administer(ctx context.Context, o smart.Operation, peer strin
 
 // operated puts an act of the operator's on record.
 func (i *Instance) operated(ctx context.Context, r audit.Record) error {
-	r.Kind, r.Visit, r.Time, r.Tenant = audit.Security, randomText(26), i.clock.Now(), i.cfg.Tenant
+	r.Kind, r.Visit, r.Time, r.Tenant = cmp.Or(r.Kind, audit.Security), randomText(26), i.clock.Now(), i.cfg.Tenant
 	r.Subject, r.Issuer, r.Server, r.Peer = operatorName, "urn:firebreak:operator", i.base, cmp.Or(r.Peer, "operator")
 	q := inOrder{journal: i.journal}
 	for _, part := range r.Fit() {

@@ -288,17 +288,17 @@ func (s *Server) approve(ctx context.Context, req transport.WebRequest, a admini
 	if _, settled := s.settle(ctx, e, to, a.ID, event.Reason); settled != nil {
 		s.log.Error("an approval's end was not kept", "error", settled)
 	}
-	if err != nil {
-		event.Failed = true
-		wrong, mendable := faults(err)
-		if !mendable {
-			return s.troublePage(err).with(event)
-		}
-		return s.showApprovals(ctx, req, a, wrong...).with(event)
-	}
 	made := a.stamp(out.events, e.Value.Reason)
 	for i := range made {
 		made[i].Change, made[i].AskedBy = event.Change, event.AskedBy
+	}
+	if err != nil { // some of it may have been done
+		event.Failed = true
+		wrong, mendable := faults(err)
+		if !mendable {
+			return s.troublePage(err).with(event).with(made...)
+		}
+		return s.showApprovals(ctx, req, a, wrong...).with(event).with(made...)
 	}
 	return s.seeDone(ui.PathApprovals, "", "approved").with(event).with(made...)
 }

@@ -179,10 +179,10 @@ func (s *Server) make(ctx context.Context, h person.Hands, c change) (outcome, e
 		return s.makeClient(ctx, h, c)
 	case renewKeys:
 		err := s.keys.Renew(ctx)
-		return outcome{events: []Event{{What: "keys-renewed"}}}, err
+		return outcome{events: []Event{{What: "keys-renewed", Failed: err != nil}}}, err
 	case takePolicies:
 		err := s.approvePolicies(ctx, c.Policies)
-		return outcome{events: []Event{{What: "policies-approved", About: c.Policies.Hash}}}, err
+		return outcome{events: []Event{{What: "policies-approved", Failed: err != nil, About: c.Policies.Hash}}}, err
 	}
 	return s.makePerson(ctx, h, c)
 }
@@ -208,8 +208,8 @@ func (s *Server) makeClient(ctx context.Context, h person.Hands, c change) (out 
 		what = "application-secret"
 		out.secret, err = s.opt.Clients.RotateSecret(ctx, id, c.Keep.Duration(), by)
 	}
-	if err != nil {
-		return outcome{}, err
+	if err != nil { // what was ended on the way is ended
+		return outcome{events: out.events}, err
 	}
 	out.events = append(out.events, Event{What: what, Client: id})
 	r, err := s.opt.Clients.Load(ctx, id)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"firebreak/authn"
+	"firebreak/smart"
 	"firebreak/smart/client"
 	"firebreak/transport"
 	"firebreak/vault"
@@ -197,4 +198,31 @@ func TestNobodyLearnsWhichApplicationsThereAre(t *testing.T) {
 	nobody.c.ID = "nobody"
 	x, y := a.refresh("x.1.y"), nobody.refresh("x.1.y")
 	same(w, "answers", string(x.answer.Reply.Body)+fmt.Sprint(x.status), string(y.answer.Reply.Body)+fmt.Sprint(y.status))
+}
+
+// TestWhatWasDoneOnTheWayIsOnRecord, where the end of it was not reached; and what
+// was not done is on record as no more than tried.
+func TestWhatWasDoneOnTheWayIsOnRecord(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	n.patient()
+	a := n.register(client.Client{})
+	g := a.tokens(n.browser(), "paul", "scope", offline)
+	must(t, n.clients.Disable(background, "growth", "operator")) // and no further: its grants are there
+	w.table.set(func(f *frail) {
+		f.bad = func(c []vault.Change) error {
+			if c[0].Kind == "grant" {
+				return nil
+			}
+			return errBroken
+		}
+	})
+	out, err := n.Operate(background, smart.Operation{Task: smart.EnableClient, ID: "growth", Reason: "mended"})
+	if err == nil || len(out.Events) != 1 || out.Events[0].What != "revoke" || out.Events[0].Grant != claims(w, g.Access)["grant"] {
+		t.Errorf("%v: %+v", err, out.Events)
+	}
+	out, err = n.Operate(background, smart.Operation{Task: smart.RenewKeys, Reason: "a leak"})
+	if err == nil || len(out.Events) != 1 || out.Events[0].What != "keys-renewed" || !out.Events[0].Failed {
+		t.Errorf("%v: %+v", err, out.Events)
+	}
 }
