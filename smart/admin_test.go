@@ -1,6 +1,7 @@
 package smart
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -163,6 +164,18 @@ func TestNobodyChangesTheirOwnAccount(t *testing.T) {
 		if all, _ := approvals.All(here, o.vault, ""); len(all) > 0 {
 			t.Errorf("%s: it waits for approval", name)
 		}
+	}
+}
+
+// TestNobodyIsInvitedWhereNoLetterGoesOut: their login would be taken, for nobody.
+func TestNobodyIsInvitedWhereNoLetterGoesOut(t *testing.T) {
+	o := newOffice(t)
+	o.opt.Mail = false
+	w := o.as("ada")
+	w.filled(ui.PathAdminInvite, ui.PathAdminInvite, "name", "New Clerk", "email", "new@office.example", "role", "clerk", "reason", "joins the office")
+	w.wants(http.StatusUnprocessableEntity, noInvitations)
+	if _, err := o.opt.People.Find(here, "new@office.example"); !errors.Is(err, person.ErrNoAccount) {
+		t.Errorf("an account was made: %v", err)
 	}
 }
 

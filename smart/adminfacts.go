@@ -251,3 +251,12 @@ func Describe(c client.Client) []ui.Fact {
 	}
 	return out
 }
+
+// roleName is a role for people to read: "security-officer" is "Security officer".
+func roleName(role string) string {
+	text := strings.ReplaceAll(role, "-", " ")
+	if text == "" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}

@@ -129,7 +129,7 @@ func (s *Server) showInvite(ctx context.Context, req transport.WebRequest, a adm
 	}
 	v.Errors = wrong
 	if !s.opt.Mail {
-		v.Notice = "This site sends no mail: who is invited gets no link."
+		v.Notice = noInvitations
 	}
 	if len(wrong) > 0 {
 		return s.page(http.StatusUnprocessableEntity, v)
@@ -137,14 +137,7 @@ func (s *Server) showInvite(ctx context.Context, req transport.WebRequest, a adm
 	return s.page(http.StatusOK, v)
 }
 
-// roleName is a role for people to read: "security-officer" is "Security officer".
-func roleName(role string) string {
-	text := strings.ReplaceAll(role, "-", " ")
-	if text == "" {
-		return text
-	}
-	return strings.ToUpper(text[:1]) + text[1:]
-}
+const noInvitations = "This site sends no mail, so that nobody would get the link. Whoever runs it sets smart.mail first."
 
 // adminInvited invites somebody. The letter with the link goes to them; nobody
 // else sees it.
@@ -163,6 +156,9 @@ func (s *Server) adminInvited(ctx context.Context, req transport.WebRequest) Ans
 			continue
 		}
 		n.Roles = append(n.Roles, person.RoleGrant{Role: r, Reason: why})
+	}
+	if !s.opt.Mail {
+		wrong = append(wrong, ui.FieldError{Text: noInvitations})
 	}
 	if n.Display == "" {
 		wrong = append(wrong, ui.FieldError{Field: "name", Text: "Say who it is"})

@@ -74,7 +74,7 @@ func newOffice(t testing.TB, two ...string) *office {
 	pages, err := ui.New(ui.Site{Name: "Office"})
 	must(err)
 	o.Server, err = New(Options{Issuer: "https://id.example/auth", Base: "https://id.example/fhir", Vault: v, Clock: o.clk, Clients: clients, Auth: auth, Proofs: proofs,
-		People: people, Chart: noCharts{}, Pages: pages, Administrators: []string{"admin"}, TwoPersons: two, Roles: []string{"physician", "admin", "auditor", "clerk"}})
+		People: people, Chart: noCharts{}, Pages: pages, Administrators: []string{"admin"}, TwoPersons: two, Mail: true, Roles: []string{"physician", "admin", "auditor", "clerk"}})
 	must(err)
 	for login, n := range map[string]person.Newcomer{"ada": {Roles: []person.RoleGrant{{Role: "admin"}}}, "bob": {Roles: []person.RoleGrant{{Role: "admin"}}},
 		"doc": {FHIRUser: "Practitioner/doc", Roles: []person.RoleGrant{{Role: "physician"}}}, "kim": {}} {

@@ -265,3 +265,28 @@ func TestNobodyIsKeptOutOfABrowserThatKnowsThem(t *testing.T) {
 	_, err = two.SignIn(ctx, "anna", good, peer, b)
 	wants(t, "long ago, with many since", err, person.ErrWrong)
 }
+
+// TestWhoBelongsElsewhereSignsInThere: a passkey here is a second factor for
+// them, for the other directory may have let them go.
+func TestWhoBelongsElsewhereSignsInThere(t *testing.T) {
+	s := newSite(t)
+	a, _, err := s.Linked(ctx, "keycloak", "https://idp.example", "carla", person.Profile{Display: "Carla"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := s.withPasskey(t, a.ID)
+	begun := s.begin(t, "")
+	_, err = s.FinishPasskey(ctx, begun.ID, key.get(t, begun), peer)
+	wants(t, "alone", err, person.ErrWrong)
+	step, err := s.StepUp(ctx, a.ID, []string{"pwd"})
+	if err != nil || !slices.Equal(step.Can, []person.Factor{person.RecoveryCode, person.PasskeyUse}) {
+		t.Fatalf("step %+v, %v", step, err)
+	}
+	begun = s.begin(t, step.Flow)
+	step, err = s.FinishPasskey(ctx, begun.ID, key.get(t, begun), peer)
+	if err != nil || step.ACR != person.ACR3 {
+		t.Errorf("after the other directory: %+v, %v", step, err)
+	}
+	_, err = s.SignIn(ctx, "", "", peer)
+	wants(t, "by a name that is none", err, person.ErrWrong)
+}
