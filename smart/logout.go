@@ -246,7 +246,7 @@ func (s *Server) tell(ctx context.Context, x session, clients map[string]bool) {
 		}
 		go func() {
 			defer s.telling.end(id)
-			s.post(c.BackchannelLogoutURI, token)
+			s.post(id, c.BackchannelLogoutURI, token)
 		}()
 	}
 }
@@ -285,11 +285,16 @@ func (t *telling) end(client string) {
 	}
 }
 
-func (s *Server) post(uri, token string) {
+// post tells one; what it says to it is of use to whoever runs this server alone
+// (OpenID Connect Back-Channel Logout 1.0 section 2.8).
+func (s *Server) post(id, uri, token string) {
 	resp, err := s.opt.Outbound.PostForm(uri, url.Values{"logout_token": {token}})
 	if err != nil {
-		s.log.Warn("an application could not be told of a logout")
+		s.log.Warn("an application could not be told of a logout", "client", id)
 		return
 	}
 	_ = resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		s.log.Warn("an application that was told of a logout says that it failed there", "client", id, "status", resp.StatusCode)
+	}
 }

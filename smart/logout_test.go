@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -190,6 +191,34 @@ func TestAnApplicationThatDoesNotAnswerKeepsNoOtherFromHearing(t *testing.T) {
 			w.secret(token)
 		case <-time.After(5 * time.Second):
 			t.Fatalf("it was not told of logout %d", i)
+		}
+	}
+}
+
+// TestTheLogNamesWhichApplicationWasNotToldOfALogout, or says that it failed there.
+func TestTheLogNamesWhichApplicationWasNotToldOfALogout(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/away" {
+			panic(http.ErrAbortHandler)
+		}
+		rw.WriteHeader(http.StatusBadRequest)
+	}))
+	defer s.Close()
+	w := newWorld(t)
+	w.tune = func(o *smart.Options) { o.Outbound = s.Client() }
+	n := w.node()
+	n.patient()
+	b := n.browser()
+	for _, id := range []string{"away", "fails"} {
+		n.register(client.Client{ID: id, Name: id, BackchannelLogoutURI: "https://app.example/" + id}).tokens(b, "paul")
+	}
+	s.Client().Transport = redirected{s.URL}
+	b.open(issuer + "/account").submit("/signout")
+	for _, want := range []string{"client=away", "client=fails status=400"} {
+		for end := time.Now().Add(5 * time.Second); !strings.Contains(w.log.String(), want); runtime.Gosched() {
+			if time.Now().After(end) {
+				t.Fatalf("the log does not say %q", want)
+			}
 		}
 	}
 }
