@@ -49,7 +49,7 @@ func (s *Server) signOutPage(ctx context.Context, req transport.WebRequest) Answ
 	if err != nil {
 		return s.troublePage(err)
 	}
-	e, p, err := s.session(ctx, req)
+	e, p, err := s.held(ctx, req)
 	switch {
 	case errors.Is(err, vault.ErrAbsent) && d.Back != "" && d.Session != "":
 		return seeOther(d.Back)
@@ -69,14 +69,21 @@ func (s *Server) signOutPage(ctx context.Context, req transport.WebRequest) Answ
 
 // signOut ends the session, when a page of ours asks.
 func (s *Server) signOut(ctx context.Context, req transport.WebRequest) Answer {
-	if f, ok := readBody(req); ok && f["flow"] != "" {
-		return s.signInAnew(ctx, req, f)
-	} else if _, _, err := s.session(ctx, req); ok && errors.Is(err, vault.ErrAbsent) { // it has ended by itself
-		return seeOther(s.url(ui.PathSignOut) + "?id=" + url.QueryEscape(f["departure"]))
-	}
-	f, e, _, a, ok := s.ownForm(ctx, req)
+	f, ok := readBody(req)
 	if !ok {
-		return a
+		return s.lostPage(req)
+	}
+	if f["flow"] != "" {
+		return s.signInAnew(ctx, req, f)
+	}
+	e, _, err := s.held(ctx, req)
+	switch {
+	case errors.Is(err, vault.ErrAbsent): // it has ended by itself
+		return seeOther(s.url(ui.PathSignOut) + "?id=" + url.QueryEscape(f["departure"]))
+	case err != nil:
+		return s.troublePage(err)
+	case !s.sameSite(req) || !same(f["csrf"], s.ownCSRF(req)):
+		return s.lostPage(req)
 	}
 	if f["answer"] == "stay" {
 		return seeOther(s.url(ui.PathAccount))

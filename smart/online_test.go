@@ -39,7 +39,8 @@ func TestOnlineAccessLastsWhileItIsUsed(t *testing.T) {
 		w.clk.Advance(time.Duration(g.Expires)*time.Second + time.Minute)
 		g = a.refresh(g.Refresh).ok(w)
 	}
-	same(w, "in the browser, too", b.open(issuer+"/account").title, "Your account")
+	same(w, "nobody was at the browser", b.open(issuer+"/account").title, "Sign in")
+	same(w, "nor may another application begin there", a.start(b, "scope", "openid", "prompt", "none").back().Get("error"), "login_required")
 	for w.clk.Now().Before(began.Add(12 * time.Hour)) {
 		w.clk.Advance(25 * time.Minute)
 		if got := a.refresh(g.Refresh); got.status == 200 {
@@ -47,6 +48,50 @@ func TestOnlineAccessLastsWhileItIsUsed(t *testing.T) {
 		}
 	}
 	a.refresh(g.Refresh).refused(w, "invalid_grant")
+}
+
+// TestWhoWasAwayCanSignOut: a session that an application goes on in is ended by the
+// browser that it began in, also after nobody was there for a while; by another
+// person who signs in, too.
+func TestWhoWasAwayCanSignOut(t *testing.T) {
+	for name, end := range map[string]func(n *node, b *browser, a *app){
+		"signs out": func(_ *node, b *browser, _ *app) {
+			same(b.n.w, "signed out", b.open(issuer+"/signout").submit("/signout").title, "You are signed out")
+		},
+		"another person": func(n *node, b *browser, a *app) { n.clinician(); b.open(issuer + "/account").signIn("anna") },
+	} {
+		w := newWorld(t)
+		n := w.node()
+		n.patient()
+		a := n.register(client.Client{})
+		b := n.browser()
+		g := a.tokens(b, "paul", "scope", "launch/patient online_access patient/*.rs")
+		w.clk.Advance(20 * time.Minute)
+		g = a.refresh(g.Refresh).ok(w)
+		w.clk.Advance(20 * time.Minute)
+		end(n, b, a)
+		n.dead(g.Access)
+		if x := a.refresh(g.Refresh); x.Error != "invalid_grant" {
+			t.Errorf("%s: %d %s", name, x.status, x.Error)
+		}
+	}
+}
+
+// TestWhoWasAwaySignsInAgain, and the application goes on as before.
+func TestWhoWasAwaySignsInAgain(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	n.patient()
+	a := n.register(client.Client{})
+	b := n.browser()
+	g := a.tokens(b, "paul", "scope", "launch/patient online_access patient/*.rs")
+	w.clk.Advance(20 * time.Minute)
+	g = a.refresh(g.Refresh).ok(w)
+	w.clk.Advance(20 * time.Minute)
+	b.open(issuer + "/account").signIn("paul")
+	n.good(g.Access)
+	w.clk.Advance(14 * time.Minute) // as long as it could be before
+	a.refresh(g.Refresh).ok(w)
 }
 
 func TestOnlineAccessEndsWhenTheSessionLapses(t *testing.T) {

@@ -49,9 +49,28 @@ func (x session) tags() []string {
 // sessionLook is how exactly it is known when a session was last used.
 const sessionLook = minute
 
-// session is the one a browser's cookie names. ErrAbsent: there is none, or it
-// has ended, or the person has other credentials since.
+// session is the one a browser's cookie names, for who asks from there. ErrAbsent:
+// there is none, or it has ended, or the person has other credentials since, or they
+// have not been at this browser for a while, though an application may go on.
 func (s *Server) session(ctx context.Context, req transport.WebRequest) (vault.Entry[session], Person, error) {
+	e, p, err := s.held(ctx, req)
+	if err != nil {
+		return e, p, err
+	}
+	now := s.now()
+	switch unused := now.Sub(e.Value.Seen); {
+	case unused >= s.opt.SessionIdle:
+		return e, p, vault.ErrAbsent
+	case unused < sessionLook:
+		return e, p, nil
+	}
+	e.Value.Seen = now
+	return e, p, s.prolong(ctx, &e, now.Add(s.opt.SessionIdle))
+}
+
+// held is the session a browser's cookie names, also one that must be confirmed
+// before it counts: it can be ended.
+func (s *Server) held(ctx context.Context, req transport.WebRequest) (vault.Entry[session], Person, error) {
 	cookie := req.Cookies[sessionCookie]
 	if cookie == "" {
 		return vault.Entry[session]{}, Person{}, vault.ErrAbsent
@@ -64,34 +83,22 @@ func (s *Server) session(ctx context.Context, req transport.WebRequest) (vault.E
 	if errors.Is(err, ErrNobody) || err == nil && p.Epoch != e.Value.Epoch {
 		return e, p, vault.ErrAbsent
 	}
-	if err != nil {
-		return e, p, err
-	}
 	p.ACR = e.Value.ACR
-	if err := s.seen(ctx, &e, time.Time{}); err != nil {
-		return e, p, err
-	}
-	return e, p, nil
+	return e, p, err
 }
 
 // untilRefreshed is how long after its token an application may take to refresh it.
 const untilRefreshed = 5 * minute
 
-// seen keeps that a session is in use, and that it goes on until then at least.
-func (s *Server) seen(ctx context.Context, e *vault.Entry[session], until time.Time) error {
-	now, end := s.now(), e.Until
-	for _, t := range [...]time.Time{s.sessionEnd(e.Value, s.now()), until} {
-		if t.After(end) {
-			end = t
-		}
+// prolong keeps a session, as it is now, until then at least, and no longer than one
+// may last.
+func (s *Server) prolong(ctx context.Context, e *vault.Entry[session], until time.Time) error {
+	if whole := e.Value.Began.Add(s.opt.SessionLife); until.After(whole) {
+		until = whole
 	}
-	if whole := e.Value.Began.Add(s.opt.SessionLife); end.After(whole) {
-		end = whole
+	if until.After(e.Until) {
+		e.Until = until
 	}
-	if now.Sub(e.Value.Seen) < sessionLook && !until.After(e.Until) {
-		return nil
-	}
-	e.Value.Seen, e.Until = now, end
 	// Another request of the same browser may have done so: no matter.
 	err := s.vault.Apply(ctx, sessions.Replace(*e, e.Value.tags()...))
 	if errors.Is(err, vault.ErrChanged) {
@@ -113,12 +120,14 @@ func (s *Server) sessionEnd(x session, now time.Time) time.Time {
 // (session fixation). What was there ends; when it was the same person's, it goes
 // on under its sid, for they have only shown once more who they are.
 func (s *Server) begin(ctx context.Context, req transport.WebRequest, x session) (transport.Cookie, error) {
-	secret, now, old := token(), s.now(), ""
+	secret, now, old, until := token(), s.now(), "", time.Time{}
 	if cookie := req.Cookies[sessionCookie]; cookie != "" {
 		old = hashName(cookie)
 		switch e, err := sessions.Load(ctx, s.vault, old); {
 		case err == nil && x.ID == "" && e.Value.Person == x.Person && e.Value.Epoch == x.Epoch:
-			x.ID = e.Value.ID
+			x.ID, until = e.Value.ID, e.Until
+		case err == nil && x.ID == e.Value.ID:
+			until = e.Until // an application may count on it
 		case err != nil && !errors.Is(err, vault.ErrAbsent):
 			return transport.Cookie{}, err
 		}
@@ -131,7 +140,10 @@ func (s *Server) begin(ctx context.Context, req transport.WebRequest, x session)
 		return transport.Cookie{}, err
 	}
 	x.Began, x.Seen, x.Address, x.Browser = now, now, req.Peer, browserName(req.Agent)
-	ops := []vault.Op{sessions.New(hashName(secret), x, s.sessionEnd(x, now), x.tags()...)}
+	if end := s.sessionEnd(x, now); end.After(until) {
+		until = end
+	}
+	ops := []vault.Op{sessions.New(hashName(secret), x, until, x.tags()...)}
 	for _, v := range told { // it may last longer than before
 		ops = append(ops, s.visitor(x.ID, v.Value.Client))
 	}

@@ -138,10 +138,13 @@ func (s *Server) signedIn(ctx context.Context, req transport.WebRequest, e vault
 	if !e.Value.Since.IsZero() && step.ACR != person.ACR3 {
 		x.AuthTime = e.Value.Since // a code alone does not renew what the password proved
 	}
+	if e.Value.Raises != "" {
+		if now, _, err := s.session(ctx, req); err != nil || now.Value.ID != e.Value.Raises {
+			return s.lostPage(req) // what was to be raised has ended
+		}
+	}
 	var events []Event
-	switch old, q, err := s.session(ctx, req); {
-	case e.Value.Raises != "" && (err != nil || old.Value.ID != e.Value.Raises):
-		return s.lostPage(req) // what was to be raised has ended
+	switch old, q, err := s.held(ctx, req); {
 	case err == nil && q.ID == p.ID:
 		x.ID = old.Value.ID
 	case err == nil:
