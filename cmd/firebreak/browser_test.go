@@ -146,12 +146,12 @@ func TestAPatientSharesARecordInABrowserAndTakesItBack(t *testing.T) {
 	b.press("#refresh")
 	b.await("refreshed", `!document.querySelector("#status").innerText.includes("…") && `+chart)
 	b.open(d.Issuer + "/account")
-	b.await("account", there("button[name=grant]"))
+	b.await("account", there("button[name=app]"))
 	if text := b.text("main"); !strings.Contains(text, "Sample chart") {
 		t.Errorf("the account page does not name the application:\n%s", text)
 	}
-	b.press("button[name=grant]")
-	b.await("taken back", `document.querySelector("main") && !`+there("button[name=grant]"))
+	b.press("button[name=app]")
+	b.await("taken back", `document.querySelector("main") && !`+there("button[name=app]"))
 	b.open(demoApp(d.Base) + "/app/")
 	b.await("cut off", `document.querySelector("#fault")?.hidden === false || document.querySelector("#start")?.hidden === false`)
 	if text := b.text("#conditions") + b.text("#observations"); text != "" {

@@ -52,8 +52,8 @@ func TestFHIRClientReadsAChartUntilItIsTakenBack(t *testing.T) {
 		t.Fatalf("the application's token: %d %s", r.status, r.body)
 	}
 	b.Open(h.issuer + "/account")
-	b.Press("button[name=grant]")
-	b.Await("taken back", `document.querySelector("main") && !`+service.There("button[name=grant]"))
+	b.Press("button[name=app]")
+	b.Await("taken back", `document.querySelector("main") && !`+service.There("button[name=app]"))
 	b.Open(a.url + "/")
 	b.Await("cut off", `document.querySelector("#fault")?.textContent.includes("Unauthorized") || document.querySelector("#fault")?.textContent.includes("expired")`)
 	if got := b.Text("#observations"); got != "" {
