@@ -57,16 +57,30 @@ func TestEachEnforcementPointIsNeeded(t *testing.T) {
 	})
 }
 
+// soonest are the worlds in which the mutants that take longest were last caught:
+// tried first. When the generator has moved on all are tried, as for others.
+var soonest = map[string]string{"second _has": "89-90", "_has, tested": "62-63", "history by content: what replaced it": "45-46", "second chain": "15-16",
+	"condition on what may not be searched": "17-18"}
+
 // hunt runs a two-worlds test in the binary with one mutant in force.
 func hunt(t *testing.T, binary string, m mutant) (string, bool) {
+	t.Helper()
+	if worlds, ok := soonest[m.name]; ok {
+		if out, caught := huntIn(t, binary, m, worlds); caught {
+			return out, true
+		}
+	}
+	if m.name == "none" {
+		return huntIn(t, binary, m, "1-4")
+	}
+	return huntIn(t, binary, m, "1-121")
+}
+
+func huntIn(t *testing.T, binary string, m mutant, worlds string) (string, bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	c := exec.CommandContext(ctx, binary, "-test.run=^("+m.test()+")$/^sqlite$", "-test.count=1")
-	worlds := "1-121"
-	if m.name == "none" {
-		worlds = "1-4"
-	}
 	// Mutants run beside each other already, so each is to take one processor.
 	c.Env = append(os.Environ(), "GOMAXPROCS=1", "FIREBREAK_MUTANT="+m.name, "FIREBREAK_WORLDS="+worlds, "FIREBREAK_AS="+m.as)
 	out, err := c.CombinedOutput()

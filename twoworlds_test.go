@@ -30,8 +30,8 @@ func TestHiddenRecordsMoveNothing(t *testing.T) {
 	for _, o := range openers() {
 		t.Run(o.name, func(t *testing.T) {
 			from, to := worldRange(o)
-			// One more than there are processors, for each waits for a database.
-			workers := runtime.GOMAXPROCS(0) + 1
+			// Two more than there are processors, for each waits for a database.
+			workers := runtime.GOMAXPROCS(0) + 2
 			o := o.reusing(t, 2*workers)
 			all := newTally()
 			var failed atomic.Int32
