@@ -50,6 +50,20 @@ func TestOnlineAccessLastsWhileItIsUsed(t *testing.T) {
 	a.refresh(g.Refresh).refused(w, "invalid_grant")
 }
 
+// away is a browser at which nobody was for longer than a sign-in lasts unused, while
+// an application went on.
+func away(t *testing.T) (w *world, n *node, b *browser, a *app, g got) {
+	w = newWorld(t)
+	n = w.node()
+	n.patient()
+	a, b = n.register(client.Client{}), n.browser()
+	g = a.tokens(b, "paul", "scope", "launch/patient online_access patient/*.rs")
+	w.clk.Advance(20 * time.Minute)
+	g = a.refresh(g.Refresh).ok(w)
+	w.clk.Advance(20 * time.Minute)
+	return w, n, b, a, g
+}
+
 // TestWhoWasAwayCanSignOut: a session that an application goes on in is ended by the
 // browser that it began in, also after nobody was there for a while; by another
 // person who signs in, too.
@@ -60,15 +74,7 @@ func TestWhoWasAwayCanSignOut(t *testing.T) {
 		},
 		"another person": func(n *node, b *browser, a *app) { n.clinician(); b.open(issuer + "/account").signIn("anna") },
 	} {
-		w := newWorld(t)
-		n := w.node()
-		n.patient()
-		a := n.register(client.Client{})
-		b := n.browser()
-		g := a.tokens(b, "paul", "scope", "launch/patient online_access patient/*.rs")
-		w.clk.Advance(20 * time.Minute)
-		g = a.refresh(g.Refresh).ok(w)
-		w.clk.Advance(20 * time.Minute)
+		_, n, b, a, g := away(t)
 		end(n, b, a)
 		n.dead(g.Access)
 		if x := a.refresh(g.Refresh); x.Error != "invalid_grant" {
@@ -79,15 +85,7 @@ func TestWhoWasAwayCanSignOut(t *testing.T) {
 
 // TestWhoWasAwaySignsInAgain, and the application goes on as before.
 func TestWhoWasAwaySignsInAgain(t *testing.T) {
-	w := newWorld(t)
-	n := w.node()
-	n.patient()
-	a := n.register(client.Client{})
-	b := n.browser()
-	g := a.tokens(b, "paul", "scope", "launch/patient online_access patient/*.rs")
-	w.clk.Advance(20 * time.Minute)
-	g = a.refresh(g.Refresh).ok(w)
-	w.clk.Advance(20 * time.Minute)
+	w, n, b, a, g := away(t)
 	b.open(issuer + "/account").signIn("paul")
 	n.good(g.Access)
 	w.clk.Advance(14 * time.Minute) // as long as it could be before

@@ -64,8 +64,7 @@ func (s *Server) session(ctx context.Context, req transport.WebRequest) (vault.E
 	case unused < sessionLook:
 		return e, p, nil
 	}
-	e.Value.Seen = now
-	return e, p, s.prolong(ctx, &e, now.Add(s.opt.SessionIdle))
+	return e, p, s.prolong(ctx, e.Name, now.Add(s.opt.SessionIdle), now)
 }
 
 // held is the session a browser's cookie names, also one that must be confirmed
@@ -90,18 +89,22 @@ func (s *Server) held(ctx context.Context, req transport.WebRequest) (vault.Entr
 // untilRefreshed is how long after its token an application may take to refresh it.
 const untilRefreshed = 5 * minute
 
-// prolong keeps a session, as it is now, until then at least, and no longer than one
-// may last.
-func (s *Server) prolong(ctx context.Context, e *vault.Entry[session], until time.Time) error {
-	if whole := e.Value.Began.Add(s.opt.SessionLife); until.After(whole) {
-		until = whole
-	}
-	if until.After(e.Until) {
-		e.Until = until
-	}
-	// Another request of the same browser may have done so: no matter.
-	err := s.vault.Apply(ctx, sessions.Replace(*e, e.Value.tags()...))
-	if errors.Is(err, vault.ErrChanged) {
+// prolong keeps a session until then at least, and no longer than one may last; seen
+// is when somebody was at its browser, unless zero. One that has ended stays so.
+func (s *Server) prolong(ctx context.Context, name string, until, seen time.Time) error {
+	_, err := sessions.Update(ctx, s.vault, name, session.tags, func(e *vault.Entry[session]) error {
+		if whole := e.Value.Began.Add(s.opt.SessionLife); until.After(whole) {
+			until = whole
+		}
+		if until.After(e.Until) {
+			e.Until = until
+		}
+		if seen.After(e.Value.Seen) {
+			e.Value.Seen = seen
+		}
+		return nil
+	})
+	if errors.Is(err, vault.ErrAbsent) {
 		return nil
 	}
 	return err

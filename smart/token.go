@@ -289,7 +289,7 @@ func (s *Server) give(ctx context.Context, a asker, e vault.Entry[Grant], asked 
 		return Answer{}, s.trouble(err)
 	}
 	if g.Online { // who works in the application is there
-		if err := s.prolong(ctx, here, s.now().Add(time.Duration(access.life)*time.Second+untilRefreshed)); err != nil {
+		if err := s.prolong(ctx, here.Name, s.now().Add(time.Duration(access.life)*time.Second+untilRefreshed), time.Time{}); err != nil {
 			return Answer{}, s.trouble(err)
 		}
 	}
